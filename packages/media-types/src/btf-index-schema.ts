@@ -1,0 +1,112 @@
+import { z } from 'zod';
+import { type BtfIndex } from './btf-index.ts';
+import { MAX_BTF_INDEX_SIZE, MAX_VARIANTS, MAX_VARIANT_UNPACKED_SIZE } from './limits.ts';
+import { MEDIA_TYPE_BTF_INDEX } from './media-types.ts';
+import { parseDocument } from './parse-document.ts';
+import {
+  Architecture,
+  CName,
+  Digest,
+  SemanticVersion,
+  ServiceName,
+  U32,
+  VariantName,
+  Word,
+  base64,
+  line,
+} from './primitives.ts';
+import { RequirementSchema } from './requirement-schema.ts';
+
+const VariantProgramSchema = z.looseObject({
+  name: CName,
+  section: Word,
+  type: Word,
+  flags: z.array(Word).max(16).exactOptional(),
+  hook: Word,
+  target: Word.exactOptional(),
+});
+
+const VariantMapSchema = z.looseObject({
+  name: CName,
+  type: Word,
+  keySize: U32,
+  valueSize: U32,
+  maxEntries: U32,
+  flags: U32,
+  schema: Digest.exactOptional(),
+});
+
+const VariantSchema = z.looseObject({
+  name: VariantName,
+  layer: Digest,
+  platform: z.looseObject({ byteOrder: z.enum(['little', 'big']), architecture: Architecture.exactOptional() }),
+  object: z.looseObject({
+    path: z
+      .string()
+      .max(255, { abort: true })
+      .regex(/^[A-Za-z0-9_][A-Za-z0-9_.-]*$/, 'must be a plain file name'),
+    digest: Digest,
+    size: z.number().int().min(1).max(MAX_VARIANT_UNPACKED_SIZE),
+  }),
+  license: line(64),
+  programs: z.array(VariantProgramSchema).min(1).max(1024),
+  maps: z.array(VariantMapSchema).max(1024),
+  types: base64(2 * 1024 * 1024).exactOptional(),
+  requirements: z.array(RequirementSchema).max(65_536),
+});
+
+/** Schema of a BTF index. Members it does not name are allowed and ignored, so that later versions can add some. */
+export const BtfIndexSchema: z.ZodType<BtfIndex> = z
+  .looseObject({
+    schemaVersion: z.literal(1),
+    mediaType: z.literal(MEDIA_TYPE_BTF_INDEX),
+    name: ServiceName,
+    version: SemanticVersion,
+    description: line(1024).exactOptional(),
+    licenses: line(256).exactOptional(),
+    source: z
+      .url({ protocol: /^https?$/ })
+      .max(2048)
+      .exactOptional(),
+    events: z
+      .array(z.looseObject({ map: CName, type: CName, description: line(1024).exactOptional() }))
+      .max(256)
+      .exactOptional(),
+    variants: z.array(VariantSchema).min(1).max(MAX_VARIANTS),
+  })
+  .check((ctx) => {
+    checkVariants(ctx.value, (path, message) => ctx.issues.push({ code: 'custom', path, message, input: ctx.value }));
+  });
+
+/** Rules that tie parts of the document together (spec/btf-index.md, "Consistency"). */
+function checkVariants(
+  index: Pick<BtfIndex, 'variants' | 'events'>,
+  report: (path: (string | number)[], message: string) => void,
+): void {
+  const names = new Set<string>();
+  for (const [i, variant] of index.variants.entries()) {
+    const key = `${variant.name} ${variant.platform.architecture ?? ''} ${variant.platform.byteOrder}`;
+    if (names.has(key)) report(['variants', i, 'name'], `variant "${variant.name}" stands twice for one platform`);
+    names.add(key);
+    const programs = new Set(variant.programs.map((program) => program.name));
+    if (programs.size !== variant.programs.length) report(['variants', i, 'programs'], 'program names must be unique');
+    const maps = new Set(variant.maps.map((map) => map.name));
+    if (maps.size !== variant.maps.length) report(['variants', i, 'maps'], 'map names must be unique');
+    if (variant.types === undefined && variant.requirements.some(({ kind }) => kind === 'core-relocation')) {
+      report(['variants', i, 'types'], 'is required where there are core-relocation requirements');
+    }
+    for (const stream of index.events ?? []) {
+      if (!maps.has(stream.map)) report(['variants', i, 'maps'], `lacks the map "${stream.map}" that "events" names`);
+    }
+  }
+}
+
+/**
+ * Reads and checks a BTF index.
+ *
+ * @param input - the config blob's bytes, its text, or the parsed JSON value.
+ * @throws {DocumentError} with every broken rule named.
+ */
+export function parseBtfIndex(input: Uint8Array | string | object): BtfIndex {
+  return parseDocument(input, { name: 'BTF index', schema: BtfIndexSchema, maxSize: MAX_BTF_INDEX_SIZE });
+}

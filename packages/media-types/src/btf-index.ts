@@ -1,0 +1,84 @@
+import type { Requirement } from './requirement.ts';
+
+/**
+ * The BTF index: the config blob of a package. It says what the service declares of itself and what every variant needs of a kernel
+ * (spec/btf-index.md).
+ */
+export interface BtfIndex {
+  schemaVersion: 1;
+  mediaType: 'application/vnd.ebpf.service.btf-index.v1+json';
+  /** Canonical service name; the signature binds it. */
+  name: string;
+  /** Semantic version of the service. */
+  version: string;
+  description?: string;
+  /** SPDX licence expression. */
+  licenses?: string;
+  /** URL of the source repository. */
+  source?: string;
+  /** Event streams that the service offers. */
+  events?: EventStream[];
+  /** In the author's order of preference. */
+  variants: Variant[];
+}
+
+/** A map that carries events, and the C type of one event. */
+export interface EventStream {
+  /** Name of a ring buffer or perf event array. */
+  map: string;
+  /** Name of a struct in the object's BTF, without `struct`. */
+  type: string;
+  description?: string;
+}
+
+/** One compiled form of the service, in one layer. */
+export interface Variant {
+  name: string;
+  /** Digest of the layer in the manifest. */
+  layer: string;
+  platform: VariantPlatform;
+  /** The ELF object in the layer. */
+  object: { path: string; digest: string; size: number };
+  /** The licence string in the object, which decides what helpers the kernel allows. */
+  license: string;
+  programs: VariantProgram[];
+  maps: VariantMap[];
+  /** Base64 of a minimal BTF blob with the local types that `core-relocation` requirements refer to. */
+  types?: string;
+  requirements: Requirement[];
+}
+
+/** What the object was compiled for. Without an architecture it runs on every one of the byte order. */
+export interface VariantPlatform {
+  byteOrder: 'little' | 'big';
+  /** OCI architecture name, e.g. `amd64`. */
+  architecture?: string;
+}
+
+/** A program of a variant. */
+export interface VariantProgram {
+  name: string;
+  /** ELF section name, as libbpf reads it. */
+  section: string;
+  /** libbpf's program type name. */
+  type: string;
+  /** e.g. `sleepable`, `xdp-frags`. */
+  flags?: string[];
+  /** The hook it takes. */
+  hook: string;
+  /** The kernel target that the section names. Hooks such as XDP get theirs (an interface) at run time. */
+  target?: string;
+}
+
+/** A map of a variant. */
+export interface VariantMap {
+  name: string;
+  /** libbpf's map type name. */
+  type: string;
+  keySize: number;
+  valueSize: number;
+  maxEntries: number;
+  flags: number;
+  /** Digest of the canonical description of key and value types: equal schema, contents can be carried over an upgrade. */
+  schema?: string;
+}

@@ -1,0 +1,26 @@
+export * from './annotations.ts';
+export type { BtfIndex, EventStream, Variant, VariantMap, VariantPlatform, VariantProgram } from './btf-index.ts';
+export { BtfIndexSchema, parseBtfIndex } from './btf-index-schema.ts';
+export { canonicalJson, canonicalJsonBytes } from './canonical-json.ts';
+export {
+  type Catalogue,
+  type CatalogueEntry,
+  CatalogueSchema,
+  type CatalogueVariant,
+  parseCatalogue,
+} from './catalogue.ts';
+export { DocumentError, type DocumentErrorCode, type DocumentIssue } from './document-error.ts';
+export * from './limits.ts';
+export * from './media-types.ts';
+export { type DocumentKind, parseDocument } from './parse-document.ts';
+export * from './primitives.ts';
+export * from './requirement.ts';
+export { RequirementSchema } from './requirement-schema.ts';
+export {
+  checkPackage,
+  parseServiceManifest,
+  type ServiceDescriptor,
+  type ServiceManifest,
+  ServiceManifestSchema,
+  variantLayer,
+} from './service-manifest.ts';

@@ -1,0 +1,20 @@
+/**
+ * Bounds that every reader of the standard's documents keeps (spec/artifact.md, "Limits"). Sizes are in bytes.
+ */
+
+/** A manifest; the bound that registries share (distribution-spec, "Pushing Manifests"). */
+export const MAX_MANIFEST_SIZE: number = 4 * 1024 * 1024;
+/** A BTF index. A typical one is under 10 KB. */
+export const MAX_BTF_INDEX_SIZE: number = 4 * 1024 * 1024;
+/** A compressed variant layer. */
+export const MAX_VARIANT_LAYER_SIZE: number = 64 * 1024 * 1024;
+/** All files of a variant layer, unpacked. */
+export const MAX_VARIANT_UNPACKED_SIZE: number = 256 * 1024 * 1024;
+/** Files in a variant layer. */
+export const MAX_VARIANT_FILES = 256;
+/** Variants in a package. */
+export const MAX_VARIANTS = 256;
+/** A signature bundle. */
+export const MAX_SIGNATURE_BUNDLE_SIZE: number = 1024 * 1024;
+/** A catalogue document. */
+export const MAX_CATALOGUE_SIZE: number = 32 * 1024 * 1024;

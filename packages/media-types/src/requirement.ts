@@ -1,0 +1,149 @@
+/**
+ * The requirement language: what one variant needs of a kernel (spec/requirements.md).
+ */
+
+/** The thirteen CO-RE relocation kinds, in the order of `enum bpf_core_relo_kind` (include/uapi/linux/bpf.h). */
+export const CORE_RELOCATION_KINDS = [
+  'field-byte-offset',
+  'field-byte-size',
+  'field-exists',
+  'field-signed',
+  'field-lshift-u64',
+  'field-rshift-u64',
+  'type-id-local',
+  'type-id-target',
+  'type-exists',
+  'type-size',
+  'enumval-exists',
+  'enumval-value',
+  'type-matches',
+] as const;
+
+/** One of {@link CORE_RELOCATION_KINDS}. */
+export type CoreRelocationKind = (typeof CORE_RELOCATION_KINDS)[number];
+
+/** The kernel must know the program type. */
+export interface ProgramTypeRequirement {
+  kind: 'program-type';
+  /** libbpf's name, e.g. `raw_tracepoint`. */
+  value: string;
+  programs: string[];
+}
+
+/** The kernel must know the map type. */
+export interface MapTypeRequirement {
+  kind: 'map-type';
+  /** libbpf's name, e.g. `ringbuf`. */
+  value: string;
+  maps: string[];
+}
+
+/** The helper must be callable from the program type. */
+export interface HelperRequirement {
+  kind: 'helper';
+  /** e.g. `bpf_loop`. */
+  value: string;
+  programType: string;
+  /** The helper that the loader puts in its place where the kernel lacks it, e.g. `bpf_probe_read`. */
+  orElse?: string;
+  programs: string[];
+}
+
+/** The kernel must offer the hook. */
+export interface AttachTargetRequirement {
+  kind: 'attach-target';
+  /** e.g. `raw-tracepoint`, `tracepoint`, `kprobe`, `fentry`, `lsm`. */
+  hook: string;
+  /** e.g. `sched_process_exec`, `syscalls/sys_enter_execve`. */
+  value: string;
+  programs: string[];
+}
+
+/** An ability that no single type or helper stands for, e.g. `xdp-frags`. */
+export interface FeatureRequirement {
+  kind: 'feature';
+  value: string;
+  programs?: string[];
+}
+
+/** A CO-RE relocation that must find its target in the kernel's BTF. */
+export interface CoreRelocationRequirement {
+  kind: 'core-relocation';
+  relocation: CoreRelocationKind;
+  /** The local root type, e.g. `struct task_struct`. For readers; `spec` is what counts. */
+  type: string;
+  /** The path in it, e.g. `mm`. For readers; `spec` is what counts. */
+  access: string;
+  /** Type id in the variant's `types`, and the access string of the relocation record. */
+  spec: [number, string];
+  /**
+   * Bytes that the relocated instruction moves (1, 2, 4 or 8), where it is a load or store: such an instruction cannot follow every change
+   * of the field's size. Absent for other instructions.
+   */
+  accessSize?: number;
+  /** The program may be written to do without it: where it fails, the verdict is uncertain. */
+  guarded?: boolean;
+  programs: string[];
+}
+
+/** A kernel option, or `LINUX_KERNEL_VERSION`, that the program reads. */
+export interface KconfigRequirement {
+  kind: 'kconfig';
+  value: string;
+  weak: boolean;
+  programs: string[];
+}
+
+/** A kernel symbol whose address the program takes. */
+export interface KsymRequirement {
+  kind: 'ksym';
+  value: string;
+  typed: boolean;
+  weak: boolean;
+  programs: string[];
+}
+
+/** A kernel function that the program calls. */
+export interface KfuncRequirement {
+  kind: 'kfunc';
+  value: string;
+  weak: boolean;
+  programs: string[];
+}
+
+/** A requirement of a kind that this version of the standard knows. */
+export type KnownRequirement =
+  | ProgramTypeRequirement
+  | MapTypeRequirement
+  | HelperRequirement
+  | AttachTargetRequirement
+  | FeatureRequirement
+  | CoreRelocationRequirement
+  | KconfigRequirement
+  | KsymRequirement
+  | KfuncRequirement;
+
+/** A requirement of a kind from a later version of the standard: its verdict is uncertain. */
+export interface UnknownRequirement {
+  kind: Exclude<string, KnownRequirement['kind']>;
+}
+
+/** One thing that a variant needs of a kernel. */
+export type Requirement = KnownRequirement | UnknownRequirement;
+
+const KNOWN_KINDS: ReadonlySet<string> = new Set<KnownRequirement['kind']>([
+  'program-type',
+  'map-type',
+  'helper',
+  'attach-target',
+  'feature',
+  'core-relocation',
+  'kconfig',
+  'ksym',
+  'kfunc',
+]);
+
+/** Whether this version of the standard knows the requirement's kind. */
+export function isKnownRequirement(requirement: Requirement): requirement is KnownRequirement {
+  return KNOWN_KINDS.has(requirement.kind);
+}
