@@ -1,0 +1,44 @@
+export type {
+  CallOptions,
+  Content,
+  FetchOptions,
+  GraphSource,
+  GraphTarget,
+  Mounter,
+  PredecessorOptions,
+  ReadOnlyStorage,
+  ReadOnlyTarget,
+  ReferencePusher,
+  Resolver,
+  Storage,
+  Tagger,
+  Target,
+} from './content/content.ts';
+export {
+  fetchBytes,
+  type FetchedReference,
+  fetchManifest,
+  fetchReference,
+  type ReferenceFetcher,
+} from './content/fetch.ts';
+export { OciLayoutStore } from './content/layout-store.ts';
+export { artifactTypeOf, isIndexManifest, parseManifest, successorsOf } from './content/manifest.ts';
+export { MemoryStore } from './content/memory-store.ts';
+export { copy, type CopyDestination, type CopyOptions, type CopySource, type ProgressEvent } from './copy.ts';
+export {
+  type Credential,
+  type CredentialSource,
+  type FoundCredential,
+  staticCredential,
+} from './credentials/credential.ts';
+export { credentialFiles, type DockerCredentialOptions, dockerCredentials } from './credentials/docker-credentials.ts';
+export { login, type LoginOptions, logout } from './credentials/login.ts';
+export * from './descriptor.ts';
+export { digestOf, parseDigest, verifyBytes } from './digest.ts';
+export { isNotFound, OciError, type OciErrorCode, type OciErrorDetails } from './errors.ts';
+export { type OpenedTarget, openTarget, type OpenTargetOptions, requireReference } from './open-target.ts';
+export { buildManifest, packManifest, type PackOptions, pushBytes } from './pack.ts';
+export { formatReference, isLoopback, parseLayoutReference, parseReference, type Reference } from './reference.ts';
+export type { RemoteOptions, RequestEvent } from './remote/options.ts';
+export { pingRegistry, Repository } from './remote/repository.ts';
+export type { TagOptions } from './remote/tags.ts';

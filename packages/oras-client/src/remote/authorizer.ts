@@ -1,0 +1,161 @@
+import type { CredentialSource, FoundCredential } from '../credentials/credential.ts';
+import { OciError, throwIfAborted } from '../errors.ts';
+import { allowedUrl } from './allowed-url.ts';
+import { parseChallenges } from './challenge.ts';
+import type { HttpClient, HttpResponse } from './http-client.ts';
+import { mergeScopes, scopesThatServe } from './scope.ts';
+import { basicHeader, fetchToken, type Token } from './token-service.ts';
+
+/** What an authorizer is for. */
+export interface AuthorizerOptions {
+  registry: string;
+  /** Credentials may be kept for parts of a registry. */
+  repository: string | undefined;
+  /** The registry's address. */
+  base: URL;
+  credentials: CredentialSource;
+  http: HttpClient;
+}
+
+interface CachedToken {
+  pending: Promise<Token>;
+  /** Set when it has come. */
+  token: Token | undefined;
+}
+
+/**
+ * Answers a registry's challenges: anonymous, Basic, or Bearer with a token that is fetched once for each scope. One authorizer serves
+ * one registry; what it gives never goes to another origin.
+ */
+export class Authorizer {
+  readonly #options: AuthorizerOptions;
+  readonly #tokens = new Map<string, CachedToken>();
+  readonly #secrets = new Set<string>();
+  #found: Promise<FoundCredential | undefined> | undefined;
+  #scheme: 'unknown' | 'basic' | 'bearer' = 'unknown';
+  /** A refused password is never sent twice: registries lock accounts for that. */
+  #basicRefused = false;
+  #tokenRefused: OciError | undefined;
+
+  constructor(options: AuthorizerOptions) {
+    this.#options = options;
+  }
+
+  /** The `Authorization` header for a request of these scopes, where it is known without asking. */
+  async header(scope: string, signal?: AbortSignal): Promise<string | undefined> {
+    const credential = (await this.#credential())?.credential;
+    throwIfAborted(signal);
+    if (this.#scheme === 'basic') return this.#basicRefused ? undefined : basicHeader(credential);
+    if (credential?.accessToken) return `Bearer ${credential.accessToken}`;
+    for (const serving of scopesThatServe(scope)) {
+      const pending = this.#tokens.get(serving)?.pending.catch(() => undefined);
+      const token = pending && (await orAborted(pending, signal));
+      if (token && isUsable(token, undefined)) return `Bearer ${token.token}`;
+    }
+    return undefined;
+  }
+
+  /**
+   * The header that answers a 401.
+   *
+   * @param scope - one or more, separated by spaces, the needed one first.
+   * @param sent - the header that was refused.
+   * @returns `undefined` where nothing more can be offered.
+   */
+  async answer(
+    response: HttpResponse,
+    scope: string,
+    sent: string | undefined,
+    signal?: AbortSignal,
+  ): Promise<string | undefined> {
+    const challenges = parseChallenges(response.headers['www-authenticate']);
+    const bearer = challenges.find(({ scheme, params }) => scheme === 'bearer' && params['realm']);
+    let header: string | undefined;
+    if (bearer) {
+      this.#scheme = 'bearer';
+      header = `Bearer ${(await orAborted(this.#token(bearer.params, scope, sent), signal)).token}`;
+    } else if (challenges.some(({ scheme }) => scheme === 'basic')) {
+      this.#scheme = 'basic';
+      header = basicHeader((await this.#credential())?.credential);
+      this.#basicRefused ||= header !== undefined && header === sent;
+      if (this.#basicRefused) return undefined;
+    }
+    return header === sent ? undefined : header;
+  }
+
+  /** Where the credential in use came from, for messages. */
+  async source(): Promise<string> {
+    return (await this.#credential())?.source ?? 'none (anonymous)';
+  }
+
+  /** Takes this registry's secrets out of a text that came from outside. */
+  conceal(text: string): string {
+    return [...this.#secrets].reduce((rest, secret) => rest.replaceAll(secret, '…'), text);
+  }
+
+  #credential(): Promise<FoundCredential | undefined> {
+    const { credentials, registry, repository } = this.#options;
+    this.#found ??= credentials.find(registry, repository).then((found) => {
+      const { password, refreshToken, accessToken } = found?.credential ?? {};
+      const basic = basicHeader(found?.credential)?.slice('Basic '.length);
+      for (const secret of [password, refreshToken, accessToken, basic]) this.#remember(secret);
+      return found;
+    });
+    return this.#found;
+  }
+
+  /** Very short ones would take apart every text. */
+  #remember(secret: string | undefined): void {
+    if (secret !== undefined && secret.length >= 4) this.#secrets.add(secret);
+  }
+
+  /** One request for all that wait for the same scope. Nothing is awaited before the entry is set, or there would be two. */
+  #token(params: Record<string, string>, scope: string, sent: string | undefined): Promise<Token> {
+    const known = this.#tokens.get(scope);
+    if (known && (known.token === undefined || isUsable(known.token, sent))) return known.pending;
+    if (this.#tokenRefused) return Promise.reject(this.#tokenRefused);
+    // Not under the caller's signal: others may wait for the same token.
+    const entry: CachedToken = { pending: this.#fetchToken(params, scope), token: undefined };
+    this.#tokens.set(scope, entry);
+    entry.pending.then(
+      (token) => (entry.token = token),
+      (error: unknown) => {
+        this.#tokens.delete(scope);
+        if (error instanceof OciError && error.code === 'ERR_OCI_UNAUTHORIZED') this.#tokenRefused = error;
+      },
+    );
+    return entry.pending;
+  }
+
+  async #fetchToken(params: Record<string, string>, scope: string): Promise<Token> {
+    const { registry, base, http } = this.#options;
+    const realm = allowedUrl(params['realm'] ?? '', base, base, 'a token service');
+    const scopes = mergeScopes(`${scope} ${params['scope'] ?? ''}`);
+    const credential = (await this.#credential())?.credential;
+    const source = await this.source();
+    const service = params['service'];
+    const token = await fetchToken(http, { registry, realm, service, scopes, credential, source });
+    this.#remember(token.token);
+    return token;
+  }
+}
+
+function isUsable({ token, expires }: Token, refusedHeader: string | undefined): boolean {
+  return expires > Date.now() && `Bearer ${token}` !== refusedHeader;
+}
+
+/** Waits for something shared; a signal ends only this caller's waiting. */
+async function orAborted<T>(shared: Promise<T>, signal: AbortSignal | undefined): Promise<T> {
+  if (!signal) return shared;
+  throwIfAborted(signal);
+  const { promise: aborted, resolve: stop } = Promise.withResolvers<undefined>();
+  const listener = (): void => stop(undefined);
+  signal.addEventListener('abort', listener, { once: true });
+  try {
+    const first = await Promise.race([shared, aborted]);
+    throwIfAborted(signal);
+    return first ?? (await shared);
+  } finally {
+    signal.removeEventListener('abort', listener);
+  }
+}

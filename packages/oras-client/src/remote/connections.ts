@@ -1,0 +1,47 @@
+import type { Dispatcher, request as sendRequest } from 'undici';
+import { isLoopback } from '../reference.ts';
+import type { RemoteOptions } from './options.ts';
+
+const CONNECT_TIMEOUT_MS = 15_000;
+/** To one host. More would only wait for each other. */
+const CONNECTIONS = 8;
+
+/** Pooled connections. */
+export interface Connections {
+  request: typeof sendRequest;
+  /** The way to a host: through the proxy of the environment, or direct. */
+  to(url: URL): Dispatcher;
+  close(): Promise<void>;
+}
+
+/** Loads undici and makes the pools. undici takes a while to load, so this is done with the first request. */
+export async function openConnections(options: RemoteOptions): Promise<Connections> {
+  const { Agent, EnvHttpProxyAgent, request } = await import('undici');
+  const idle = options.idleTimeoutMs ?? 30_000;
+  const tls = options.ca === undefined ? {} : { ca: await withSystemAuthorities(options.ca) };
+  const settings = {
+    connect: { timeout: CONNECT_TIMEOUT_MS, ...tls },
+    headersTimeout: idle,
+    bodyTimeout: idle,
+    connections: CONNECTIONS,
+    // One connection of HTTP/2 is slower for big blobs than several of HTTP/1.1.
+    allowH2: false,
+  };
+  const direct = new Agent(settings);
+  const hasProxy = ['HTTPS_PROXY', 'https_proxy', 'HTTP_PROXY', 'http_proxy'].some((name) => process.env[name]);
+  const proxied = hasProxy ? new EnvHttpProxyAgent({ ...settings, requestTls: tls }) : direct;
+  return {
+    request,
+    // A proxy cannot reach this machine's loopback interface; Go's clients leave it out as well.
+    to: (url) => (isLoopback(url.host) ? direct : proxied),
+    async close() {
+      await Promise.all([direct.destroy(), ...(proxied === direct ? [] : [proxied.destroy()])]);
+    },
+  };
+}
+
+/** TLS takes a given list instead of the system's, not in addition to it. */
+async function withSystemAuthorities(ca: string): Promise<string[]> {
+  const { getCACertificates } = await import('node:tls');
+  return [...getCACertificates('default'), ca];
+}

@@ -1,0 +1,186 @@
+import {
+  type CallOptions,
+  type Content,
+  type FetchOptions,
+  type GraphTarget,
+  type Mounter,
+  type PredecessorOptions,
+  type ReferencePusher,
+} from '../content/content.ts';
+import { fetchBytes, type FetchedReference, type ReferenceFetcher } from '../content/fetch.ts';
+import { checkRange, slice } from '../content/range.ts';
+import { type Descriptor, isManifest, MANIFEST_MEDIA_TYPES } from '../descriptor.ts';
+import { parseDigest, verified } from '../digest.ts';
+import { throwIfAborted, type OciError } from '../errors.ts';
+import { apiRepository, checkTagOrDigest, formatReference, parseReference, type Reference } from '../reference.ts';
+import { readBody } from './blob-body.ts';
+import type { HttpResponse } from './http-client.ts';
+import { getManifest, headManifest, putManifest } from './manifests.ts';
+import type { RemoteOptions } from './options.ts';
+import { listReferrers } from './referrers.ts';
+import { registryError } from './registry-error.ts';
+import type { RepositoryApi } from './repository-api.ts';
+import { RegistrySession } from './session.ts';
+import { listTags, type TagOptions } from './tags.ts';
+import { uploadBlob } from './upload.ts';
+
+/**
+ * A repository in a registry (OCI distribution-spec 1.1). Everything read is verified against its digest. Close it when it is no longer
+ * needed.
+ */
+export class Repository implements GraphTarget, ReferenceFetcher, ReferencePusher, Mounter, AsyncDisposable {
+  readonly registry: string;
+  /** Name as written, e.g. `acme/exec-watch`. */
+  readonly name: string;
+  readonly #session: RegistrySession;
+  readonly #api: RepositoryApi;
+
+  /** @throws {OciError} `ERR_OCI_INVALID_REFERENCE`. */
+  constructor({ registry, repository }: Pick<Reference, 'registry' | 'repository'>, options: RemoteOptions = {}) {
+    // Names reach URLs, so they are checked here again, whoever made them.
+    const reference = parseReference(formatReference({ registry, repository }));
+    this.registry = reference.registry;
+    this.name = reference.repository;
+    const session = new RegistrySession(this.registry, options, this.name);
+    const path = apiRepository(reference);
+    this.#session = session;
+    this.#api = {
+      path,
+      name: this.name,
+      scope: (actions) => `repository:${path}:${actions}`,
+      error: (response, operation) => this.#error(response, operation),
+    };
+  }
+
+  async resolve(reference: string, options: CallOptions = {}): Promise<Descriptor> {
+    checkTagOrDigest(reference);
+    const found = await headManifest(this.#session, this.#api, reference, options);
+    // Some proxies do not answer HEAD, and some registries leave the digest out.
+    return found ?? (await getManifest(this.#session, this.#api, reference, options)).descriptor;
+  }
+
+  /** Resolves a tag or digest and fetches the manifest, in one request. */
+  async fetchReference(reference: string, options: CallOptions = {}): Promise<FetchedReference> {
+    checkTagOrDigest(reference);
+    return getManifest(this.#session, this.#api, reference, options);
+  }
+
+  async fetch(descriptor: Descriptor, options: FetchOptions = {}): Promise<AsyncIterable<Uint8Array>> {
+    const { range, signal } = options;
+    parseDigest(descriptor.digest);
+    if (range) checkRange(descriptor, range);
+    throwIfAborted(signal);
+    const kind = isManifest(descriptor) ? 'manifest' : 'blob';
+    const [first, last] = range ?? [0, descriptor.size - 1];
+    const open = (from: number): Promise<HttpResponse> =>
+      this.#session.send({
+        method: 'GET',
+        to: `/v2/${this.#api.path}/${kind}s/${descriptor.digest}`,
+        headers: {
+          ...(kind === 'manifest' ? { accept: descriptor.mediaType } : {}),
+          ...(range || from > 0 ? { range: `bytes=${from}-${last}` } : {}),
+          // The digest is of the bytes as they are; a compressed transfer would have others.
+          'accept-encoding': 'identity',
+        },
+        scope: this.#api.scope('pull'),
+        signal,
+      });
+    const response = await open(first);
+    if (response.status !== 200 && !(range && response.status === 206)) {
+      throw await this.#error(response, `GET ${kind} ${descriptor.digest}`);
+    }
+    const { retries } = this.#session;
+    const body = readBody({ response, descriptor, first, last, reopen: open, retries, signal });
+    return range ? slice(body, 0, last - first + 1) : verified(body, descriptor);
+  }
+
+  async exists(descriptor: Descriptor, options: CallOptions = {}): Promise<boolean> {
+    parseDigest(descriptor.digest);
+    const kind = isManifest(descriptor) ? 'manifest' : 'blob';
+    const response = await this.#session.send({
+      method: 'HEAD',
+      to: `/v2/${this.#api.path}/${kind}s/${descriptor.digest}`,
+      headers: kind === 'manifest' ? { accept: MANIFEST_MEDIA_TYPES.join(', ') } : {},
+      // A push follows almost always; asking for both rights at once saves a token request.
+      scope: this.#api.scope('pull,push'),
+      signal: options.signal,
+    });
+    await response.discard();
+    if (response.status === 200) return true;
+    if (response.status === 404) return false;
+    throw await this.#error(response, `HEAD ${kind} ${descriptor.digest}`);
+  }
+
+  async push(descriptor: Descriptor, content: Content, options: CallOptions = {}): Promise<void> {
+    if (isManifest(descriptor)) {
+      await putManifest(this.#session, this.#api, { descriptor, content, reference: descriptor.digest, options });
+    } else {
+      await uploadBlob({ session: this.#session, api: this.#api, descriptor, content, options });
+    }
+  }
+
+  /** Pushes a manifest under a tag, in one request. */
+  async pushReference(
+    descriptor: Descriptor,
+    bytes: Uint8Array,
+    reference: string,
+    options: CallOptions = {},
+  ): Promise<void> {
+    checkTagOrDigest(reference);
+    await putManifest(this.#session, this.#api, { descriptor, content: bytes, reference, options });
+  }
+
+  async mount(
+    descriptor: Descriptor,
+    from: string,
+    content: Content,
+    options: CallOptions = {},
+  ): Promise<'mounted' | 'uploaded'> {
+    const source = apiRepository(parseReference(formatReference({ registry: this.registry, repository: from })));
+    return uploadBlob({ session: this.#session, api: this.#api, descriptor, content, from: source, options });
+  }
+
+  async tag(descriptor: Descriptor, reference: string, options: CallOptions = {}): Promise<void> {
+    checkTagOrDigest(reference);
+    const bytes = await fetchBytes(this, descriptor, { signal: options.signal });
+    await this.pushReference(descriptor, bytes, reference, options);
+  }
+
+  predecessors(descriptor: Descriptor, options: PredecessorOptions = {}): AsyncIterable<Descriptor> {
+    parseDigest(descriptor.digest);
+    return listReferrers(this.#session, this.#api, descriptor, options);
+  }
+
+  /** Tags of the repository, page by page. */
+  tags(options: TagOptions = {}): AsyncIterable<string> {
+    return listTags(this.#session, this.#api, options);
+  }
+
+  /** Closes the connections. */
+  async close(): Promise<void> {
+    await this.#session.close();
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    await this.close();
+  }
+
+  #error(response: HttpResponse, operation: string): Promise<OciError> {
+    const { authorizer } = this.#session;
+    return registryError(response, { registry: this.registry, repository: this.name, operation, authorizer });
+  }
+}
+
+/** Asks a registry whether it is one and accepts the credentials. @throws {OciError}. */
+export async function pingRegistry(registry: string, options: RemoteOptions = {}): Promise<void> {
+  const session = new RegistrySession(registry, options);
+  try {
+    const response = await session.send({ method: 'GET', to: '/v2/', scope: '' });
+    if (response.status !== 200) {
+      throw await registryError(response, { registry, operation: 'GET /v2/', authorizer: session.authorizer });
+    }
+    await response.discard();
+  } finally {
+    await session.close();
+  }
+}

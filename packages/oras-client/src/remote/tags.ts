@@ -1,0 +1,49 @@
+import type { CallOptions } from '../content/content.ts';
+import { MAX_MANIFEST_SIZE } from '../descriptor.ts';
+import { OciError } from '../errors.ts';
+import { followPages, nextPage, type Page } from './link.ts';
+import type { RepositoryApi } from './repository-api.ts';
+import type { RegistrySession } from './session.ts';
+
+/** Tags that stand for lists of referrers. */
+const REFERRERS_TAG = /^sha(?:256|512)-[a-f0-9]{64}/;
+
+/** Options of listing tags. */
+export interface TagOptions extends CallOptions {
+  /** Default 1000, which no registry refuses. */
+  pageSize?: number;
+}
+
+/** Lists tags, each once, without those that stand for lists of referrers. */
+export async function* listTags(
+  session: RegistrySession,
+  api: RepositoryApi,
+  { signal, pageSize = 1000 }: TagOptions,
+): AsyncGenerator<string> {
+  const fetchPage = async (to: string | URL): Promise<Page<string>> => {
+    const response = await session.send({ method: 'GET', to, scope: api.scope('pull'), signal });
+    if (response.status !== 200) throw await api.error(response, 'GET tags');
+    const entries = parseTags(await response.bytes(MAX_MANIFEST_SIZE), session.registry);
+    return { entries, next: nextPage(response, session.base) };
+  };
+  // A page may begin with the last tag of the one before (distribution 2.8).
+  const seen = new Set<string>();
+  for await (const tag of followPages(`/v2/${api.path}/tags/list?n=${pageSize}`, fetchPage, session.registry)) {
+    if (!seen.has(tag) && !REFERRERS_TAG.test(tag)) yield tag;
+    seen.add(tag);
+  }
+}
+
+function parseTags(bytes: Uint8Array, registry: string): string[] {
+  try {
+    const { tags } = JSON.parse(Buffer.from(bytes).toString('utf8')) as { tags?: unknown };
+    // Some registries say null for an empty list.
+    if (tags === null || tags === undefined) return [];
+    if (Array.isArray(tags) && tags.every((tag) => typeof tag === 'string')) return tags;
+  } catch {
+    // Falls through to the error.
+  }
+  throw new OciError('ERR_OCI_INVALID_RESPONSE', `${registry} answered the list of tags with something else`, {
+    registry,
+  });
+}

@@ -1,0 +1,222 @@
+import { createHash } from 'node:crypto';
+import { mkdtemp, rm } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { createRegistry, type Registry } from '@bpfship/registry-dev';
+import {
+  copy,
+  type Descriptor,
+  digestOf,
+  fetchBytes,
+  fetchManifest,
+  type GraphTarget,
+  MemoryStore,
+  OciLayoutStore,
+  packManifest,
+  pushBytes,
+  Repository,
+} from '../src/index.ts';
+import { type RunningRegistry, startDockerRegistry } from './docker-registry.ts';
+
+let folder: string;
+let registry: Registry;
+let withoutReferrers: Registry;
+let docker: RunningRegistry;
+let counter = 0;
+
+beforeAll(async () => {
+  folder = await mkdtemp(join(tmpdir(), 'oras-client-'));
+  registry = await createRegistry({ root: join(folder, 'registry') });
+  withoutReferrers = await createRegistry({ root: join(folder, 'old'), referrersApi: false });
+  docker = await startDockerRegistry();
+});
+
+afterAll(async () => {
+  await registry?.close();
+  await withoutReferrers?.close();
+  await docker?.close();
+  await rm(folder, { recursive: true, force: true });
+});
+
+const targets: [string, () => Promise<GraphTarget>][] = [
+  ['memory', () => Promise.resolve(new MemoryStore())],
+  ['OCI layout', () => OciLayoutStore.open(join(folder, `layout-${counter++}`), { create: true })],
+  [
+    'registry-dev',
+    () => Promise.resolve(new Repository({ registry: registry.host, repository: `test/r${counter++}` })),
+  ],
+  [
+    'registry without referrers API',
+    () => Promise.resolve(new Repository({ registry: withoutReferrers.host, repository: `test/r${counter++}` })),
+  ],
+  [
+    'docker-registry 2.8',
+    () => Promise.resolve(new Repository({ registry: docker.host, repository: `test/r${counter++}` })),
+  ],
+];
+
+async function packSample(
+  target: GraphTarget,
+  subject?: Descriptor,
+  type = 'application/vnd.example.v1',
+): Promise<Descriptor> {
+  const layer = await pushBytes(target, 'application/octet-stream', Buffer.from(`layer of ${type}`));
+  return packManifest(target, {
+    artifactType: type,
+    layers: [layer],
+    annotations: { b: '2', a: '1' },
+    ...(subject ? { subject } : {}),
+  });
+}
+
+async function list<T>(source: AsyncIterable<T>): Promise<T[]> {
+  const all: T[] = [];
+  for await (const item of source) all.push(item);
+  return all;
+}
+
+describe.each(targets)('%s', (_name, open) => {
+  it('gives back what was pushed, and resolves tags and digests', async () => {
+    const target = await open();
+    const root = await packSample(target);
+    await target.tag(root, '1.0.0');
+    expect(await target.resolve('1.0.0')).toMatchObject({
+      digest: root.digest,
+      size: root.size,
+      mediaType: root.mediaType,
+    });
+    expect((await target.resolve(root.digest)).digest).toBe(root.digest);
+    const { manifest } = await fetchManifest(target, root);
+    expect(manifest).toMatchObject({ artifactType: 'application/vnd.example.v1', annotations: { a: '1', b: '2' } });
+  });
+
+  it('says that what was never pushed is not there', async () => {
+    const target = await open();
+    const missing = { mediaType: 'application/octet-stream', digest: digestOf(Buffer.from('no')), size: 2 };
+    await packSample(target);
+    expect(await target.exists(missing)).toBe(false);
+    await expect(fetchBytes(target, missing)).rejects.toMatchObject({ code: 'ERR_OCI_NOT_FOUND' });
+    await expect(target.resolve('nothing')).rejects.toMatchObject({ code: 'ERR_OCI_NOT_FOUND' });
+  });
+
+  it('refuses content whose digest or size is wrong, and keeps nothing of it', async () => {
+    const target = await open();
+    const right = Buffer.from('right');
+    const descriptor = { mediaType: 'application/octet-stream', digest: digestOf(right), size: right.length };
+    for (const wrong of ['wrong', 'right and more', 'ri']) {
+      await expect(target.push(descriptor, Buffer.from(wrong)), wrong).rejects.toMatchObject({
+        code: expect.stringMatching(/^ERR_OCI_(DIGEST|SIZE)_MISMATCH$/),
+      });
+    }
+    expect(await target.exists(descriptor)).toBe(false);
+    await target.push(descriptor, right);
+    expect(Buffer.from(await fetchBytes(target, descriptor)).toString()).toBe('right');
+  });
+
+  it('lists referrers with their types, filtered and not', async () => {
+    const target = await open();
+    const root = await packSample(target);
+    expect(await list(target.predecessors(root))).toEqual([]);
+    const a = await packSample(target, root, 'application/vnd.example.a');
+    const b = await packSample(target, root, 'application/vnd.example.b');
+    const all = await list(target.predecessors(root));
+    expect(all.map(({ digest }) => digest).sort()).toEqual([a.digest, b.digest].sort());
+    expect(all.find(({ digest }) => digest === a.digest)).toMatchObject({
+      artifactType: 'application/vnd.example.a',
+      annotations: { a: '1' },
+    });
+    const filtered = await list(target.predecessors(root, { artifactType: 'application/vnd.example.b' }));
+    expect(filtered.map(({ digest }) => digest)).toEqual([b.digest]);
+  });
+
+  it('keeps every referrer of writers that attach at the same time', async () => {
+    const target = await open();
+    const root = await packSample(target);
+    const types = Array.from({ length: 6 }, (_, i) => `application/vnd.example.n${i}`);
+    await Promise.all(types.map((type) => packSample(target, root, type)));
+    const found = await list(target.predecessors(root));
+    expect(new Set(found.map(({ artifactType }) => artifactType))).toEqual(new Set(types));
+    expect(found).toHaveLength(types.length);
+  });
+
+  it('gives a part of a blob', async () => {
+    const target = await open();
+    const blob = await pushBytes(target, 'application/octet-stream', Buffer.from('0123456789'));
+    expect(Buffer.concat(await list(await target.fetch(blob, { range: [2, 4] }))).toString()).toBe('234');
+    await expect(target.fetch(blob, { range: [0, 10] })).rejects.toMatchObject({ code: 'ERR_OCI_INVALID_RANGE' });
+  });
+
+  it('moves a tag, and keeps what had it before', async () => {
+    const target = await open();
+    const [one, two] = [await packSample(target), await packSample(target, undefined, 'application/vnd.example.two')];
+    await target.tag(one, 'latest');
+    await target.tag(two, 'latest');
+    expect((await target.resolve('latest')).digest).toBe(two.digest);
+    expect((await target.resolve(one.digest)).digest).toBe(one.digest);
+  });
+
+  it('stops at once when it is aborted', async () => {
+    const target = await open();
+    const blob = await pushBytes(target, 'application/octet-stream', Buffer.from('0123456789'));
+    const signal = AbortSignal.abort();
+    await expect(fetchBytes(target, blob, { signal })).rejects.toMatchObject({ code: 'ERR_OCI_ABORTED' });
+    const other = { ...blob, digest: digestOf(Buffer.from('9876543210')) };
+    await expect(target.push(other, Buffer.from('9876543210'), { signal })).rejects.toMatchObject({
+      code: 'ERR_OCI_ABORTED',
+    });
+    expect(await target.exists(other)).toBe(false);
+  });
+
+  it('takes a copy of a whole graph and gives it on, byte for byte', async () => {
+    const source = new MemoryStore();
+    const root = await packSample(source);
+    await source.tag(root, 'v1');
+    const signature = await packSample(source, root, 'application/vnd.example.signature');
+    const target = await open();
+    expect((await copy(source, 'v1', target, 'v2', { withReferrers: true })).digest).toBe(root.digest);
+    const back = new MemoryStore();
+    await copy(target, 'v2', back, 'v3', { withReferrers: true });
+    expect((await back.resolve('v3')).digest).toBe(root.digest);
+    expect((await list(back.predecessors(root))).map(({ digest }) => digest)).toEqual([signature.digest]);
+  });
+});
+
+it('packs the same manifest from the same options', async () => {
+  const [a, b] = [await packSample(new MemoryStore()), await packSample(new MemoryStore())];
+  expect(a).toEqual(b);
+});
+
+it('keeps the referrers of two writers that know nothing of each other, without a referrers API', async () => {
+  const options = { registry: docker.host, repository: 'test/two-writers' };
+  await using one = new Repository(options);
+  await using two = new Repository(options);
+  const root = await packSample(one);
+  const types = Array.from({ length: 8 }, (_, i) => `application/vnd.example.n${i}`);
+  await Promise.all(types.map((type, i) => packSample(i % 2 ? one : two, root, type)));
+  const found = (await list(one.predecessors(root))).map(({ artifactType }) => artifactType);
+  expect(new Set(found)).toEqual(new Set(types));
+  expect(await list(one.tags())).toEqual([]);
+});
+
+it.each(['', 'no type', 'a/b; c=d', 'a/b\n'])('packs nothing of the type %j', async (artifactType) => {
+  await expect(packManifest(new MemoryStore(), { artifactType })).rejects.toMatchObject({
+    code: 'ERR_OCI_INVALID_MANIFEST',
+  });
+});
+
+it('keeps content under a sha512 digest, or says that the registry cannot', async () => {
+  const bytes = Buffer.from('content');
+  const digest = `sha512:${createHash('sha512').update(bytes).digest('hex')}`;
+  const descriptor = { mediaType: 'application/octet-stream', digest, size: bytes.length };
+  for (const open of [targets[0]?.[1], targets[1]?.[1]]) {
+    const target = await open?.();
+    await target?.push(descriptor, bytes);
+    expect(target && Buffer.from(await fetchBytes(target, descriptor)).toString()).toBe('content');
+  }
+  await using old = new Repository({ registry: docker.host, repository: 'test/sha512' });
+  await expect(old.push(descriptor, bytes)).rejects.toMatchObject({
+    code: 'ERR_OCI_DIGEST_MISMATCH',
+    hint: expect.stringMatching(/sha256 only/),
+  });
+});
