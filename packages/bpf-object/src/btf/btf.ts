@@ -1,0 +1,177 @@
+import { decodeText } from '../byte-reader.ts';
+import { BpfObjectError } from '../errors.ts';
+import { BTF_KINDS, type BtfKind, type BtfType } from './btf-type.ts';
+import { decodeType } from './decode-type.ts';
+import { essentialLength } from './essential-name.ts';
+import { buildNameIndex, type NameIndex } from './name-index.ts';
+
+/** Decoded types kept for reuse: enough for one program's relocations, small beside the BTF itself. */
+const CACHE_SIZE = 4096;
+/** In bytes; the kernel's own limit for symbols is 512. */
+const MAX_NAME = 2048;
+const LONG_NAMES = ['long', 'long int', 'unsigned long', 'long unsigned int', 'unsigned long int'];
+const ENCODER = new TextEncoder();
+
+/** What parsing found; see {@link parseBtf}. */
+export interface BtfParts {
+  bytes: Uint8Array;
+  littleEndian: boolean;
+  /** Where each type starts in `bytes`. */
+  offsets: Uint32Array;
+  strings: Uint8Array;
+  base: Btf | undefined;
+  /** In bytes. Default: that of an integer named `long`, else 8, as libbpf guesses it. */
+  pointerSize: number | undefined;
+}
+
+/**
+ * The types of a kernel or object. Nothing is decoded until it is asked for; the name index is built at the first look-up by name.
+ * Type ids count from 1; with a base (split BTF), the base's ids come first.
+ */
+export class Btf {
+  readonly bytes: Uint8Array;
+  readonly littleEndian: boolean;
+  readonly base: Btf | undefined;
+  /** One more than the highest type id. */
+  readonly typeCount: number;
+  /** Bytes of all strings, the base's counted in. */
+  readonly stringsLength: number;
+  readonly #view: DataView;
+  readonly #offsets: Uint32Array;
+  readonly #strings: Uint8Array;
+  readonly #firstId: number;
+  readonly #firstString: number;
+  readonly #cache: Map<number, BtfType> = new Map();
+  #index: NameIndex | undefined;
+  #pointerSize: number | undefined;
+
+  constructor(parts: BtfParts) {
+    this.bytes = parts.bytes;
+    this.littleEndian = parts.littleEndian;
+    this.base = parts.base;
+    this.#view = new DataView(parts.bytes.buffer, parts.bytes.byteOffset, parts.bytes.byteLength);
+    this.#offsets = parts.offsets;
+    this.#strings = parts.strings;
+    this.#firstId = parts.base?.typeCount ?? 1;
+    this.#firstString = parts.base?.stringsLength ?? 0;
+    this.typeCount = this.#firstId + parts.offsets.length;
+    this.stringsLength = this.#firstString + parts.strings.length;
+    this.#pointerSize = parts.pointerSize;
+  }
+
+  /** Size of a pointer in bytes, on the machine that the types are of. */
+  get pointerSize(): number {
+    this.#pointerSize ??= this.base?.pointerSize ?? this.#guessPointerSize();
+    return this.#pointerSize;
+  }
+
+  /** The kind of a type. Errors: `ERR_BTF_INVALID` for an id that does not exist. */
+  kindOf(id: number): BtfKind {
+    if (id === 0) return 'void';
+    if (id < this.#firstId && this.base !== undefined) return this.base.kindOf(id);
+    return BTF_KINDS[(this.#view.getUint32(this.#offsetOf(id) + 4, this.littleEndian) >>> 24) & 0x7f] ?? 'unknown';
+  }
+
+  /** The name of a type, empty for anonymous ones. */
+  nameOf(id: number): string {
+    if (id === 0) return '';
+    if (id < this.#firstId && this.base !== undefined) return this.base.nameOf(id);
+    return this.text(this.#view.getUint32(this.#offsetOf(id), this.littleEndian));
+  }
+
+  /** The decoded type. Errors: `ERR_BTF_INVALID` for an id or name that does not exist. */
+  type(id: number): BtfType {
+    if (id === 0) return { kind: 'void', id: 0, name: '' };
+    if (id < this.#firstId && this.base !== undefined) return this.base.type(id);
+    const known = this.#cache.get(id);
+    if (known !== undefined) return known;
+    const source = { view: this.#view, littleEndian: this.littleEndian, text: (offset: number) => this.text(offset) };
+    const type = decodeType(source, id, this.#offsetOf(id));
+    if (this.#cache.size >= CACHE_SIZE) this.#cache.clear();
+    this.#cache.set(id, type);
+    return type;
+  }
+
+  /** The string at a BTF string offset, of at most `maxLength` bytes. */
+  text(offset: number, maxLength: number = MAX_NAME): string {
+    if (offset < this.#firstString && this.base !== undefined) return this.base.text(offset, maxLength);
+    const start = offset - this.#firstString;
+    let end = start;
+    // The limit keeps a hostile BTF, all of whose names are one long string, from costing more than its own size times a constant.
+    while (end - start <= maxLength && this.#strings[end] !== undefined && this.#strings[end] !== 0) end++;
+    if (this.#strings[end] === 0) return decodeText(this.#strings.subarray(start, end));
+    throw new BpfObjectError('ERR_BTF_INVALID', `no string of at most ${maxLength} bytes`, {
+      section: 'the BTF strings',
+      offset,
+    });
+  }
+
+  /** Ids of all types of exactly this name, rising. `kind` default: any. */
+  typesNamed(name: string, kind?: BtfKind): number[] {
+    const bytes = ENCODER.encode(name);
+    return this.#named(bytes, essentialLength(bytes, 0, bytes.length)).filter(
+      (id) => (kind === undefined || this.kindOf(id) === kind) && this.nameOf(id) === name,
+    );
+  }
+
+  /** Ids of all types of this essential name, with or without a flavour (`name___v2`), rising. */
+  typesNamedEssentially(name: string): number[] {
+    const bytes = ENCODER.encode(name);
+    return this.#named(bytes, essentialLength(bytes, 0, bytes.length));
+  }
+
+  /** Id of the first type of this name and kind. Errors: `ERR_BTF_TYPE_NOT_FOUND`. */
+  require(name: string, kind?: BtfKind): number {
+    const id = this.typesNamed(name, kind)[0];
+    if (id !== undefined) return id;
+    throw new BpfObjectError('ERR_BTF_TYPE_NOT_FOUND', `these types hold no ${kind ?? 'type'} named ${name}`, {
+      hint: 'List what there is: bpftool btf dump file /sys/kernel/btf/vmlinux format raw',
+    });
+  }
+
+  #named(name: Uint8Array, essential: number): number[] {
+    if (name.length === 0) return [];
+    this.#index ??= buildNameIndex(this.#allStrings(), this.#nameStarts());
+    const own = this.#index.candidates(name, essential).map((index) => index + this.#firstId);
+    const inherited = this.base === undefined ? [] : this.base.#named(name, essential);
+    return [...inherited, ...own.toReversed()];
+  }
+
+  /** Own strings after the base's: names of split BTF may lie in either. */
+  #allStrings(): Uint8Array {
+    if (this.base === undefined) return this.#strings;
+    const all = new Uint8Array(this.stringsLength);
+    all.set(this.base.#allStrings());
+    all.set(this.#strings, this.#firstString);
+    return all;
+  }
+
+  /** String offset of each own type's name; -1 for anonymous ones. */
+  #nameStarts(): Int32Array {
+    const starts = new Int32Array(this.#offsets.length);
+    // By index: iterators over typed arrays are several times slower until they are optimized, and this runs once per process.
+    for (let index = 0; index < starts.length; index++) {
+      const name = this.#view.getUint32(this.#offsets[index] as number, this.littleEndian);
+      starts[index] = name === 0 ? -1 : name;
+    }
+    return starts;
+  }
+
+  #offsetOf(id: number): number {
+    const offset = this.#offsets[id - this.#firstId];
+    if (offset !== undefined) return offset;
+    throw new BpfObjectError('ERR_BTF_INVALID', `type ${id} does not exist; there are ${this.typeCount - 1}`, {
+      section: 'the BTF types',
+      rule: 'a type refers to types of the same BTF or its base',
+    });
+  }
+
+  #guessPointerSize(): number {
+    const longs = LONG_NAMES.flatMap((name) => this.typesNamed(name, 'int')).sort((a, b) => a - b);
+    for (const id of longs) {
+      const type = this.type(id);
+      if (type.kind === 'int' && (type.size === 4 || type.size === 8)) return type.size;
+    }
+    return 8;
+  }
+}

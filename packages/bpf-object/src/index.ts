@@ -1,0 +1,63 @@
+export { BpfObjectError, type BpfObjectErrorCode, type BpfObjectErrorDetails } from './errors.ts';
+export { readElf } from './elf/read-elf.ts';
+export { findSection, type ElfFile, type ElfRelocation, type ElfSection, type ElfSymbol } from './elf/elf-file.ts';
+export { parseBtf, type ParseBtfOptions } from './btf/parse-btf.ts';
+export { Btf } from './btf/btf.ts';
+export type {
+  BtfArray,
+  BtfComposite,
+  BtfDataSection,
+  BtfDeclarationTag,
+  BtfEnum,
+  BtfEnumerator,
+  BtfFloat,
+  BtfForward,
+  BtfFunction,
+  BtfInt,
+  BtfKind,
+  BtfMember,
+  BtfPrototype,
+  BtfReference,
+  BtfType,
+  BtfUnknown,
+  BtfVariable,
+  BtfVoid,
+} from './btf/btf-type.ts';
+export { BtfBuilder, type IntToAdd, type MemberToAdd } from './btf/btf-builder.ts';
+export { describeType, listStructs, type FieldDescription, type StructSummary } from './btf/describe-type.ts';
+export { enumValues } from './btf/enum-values.ts';
+export { sizeOfType, skipModifiers } from './btf/resolve-type.ts';
+export { typeName } from './btf/type-name.ts';
+export {
+  parseBtfExt,
+  type BtfExt,
+  type CoreRelocationRecord,
+  type FunctionInfo,
+  type LineInfo,
+} from './btf-ext/parse-btf-ext.ts';
+export {
+  CORE_RELOCATION_KINDS,
+  type CoreCandidate,
+  type CoreError,
+  type CoreOutcome,
+  type CorePoison,
+  type CoreRelocation,
+  type CoreRelocationKind,
+  type CoreResolved,
+  type RelocatedInstruction,
+} from './core/relocation.ts';
+export { createCoreResolver, resolveCoreRelocation, type CoreResolver } from './core/resolve.ts';
+export { readBpfObject } from './object/read-bpf-object.ts';
+export type { BpfExtern, BpfFunction, BpfMap, BpfObject, BpfProgram, Reference } from './object/bpf-object.ts';
+export { readSectionName, type ProgramAttachment } from './object/attach.ts';
+export type { Instruction } from './object/instruction.ts';
+export { helperName, helperNumber } from './object/helper-names.ts';
+export { mapTypeName } from './object/map-types.ts';
+export { relocatedInstruction } from './requirements/core-requirements.ts';
+export {
+  deriveRequirements,
+  type DerivedRequirements,
+  type DeriveOptions,
+} from './requirements/derive-requirements.ts';
+export type { CoreRelocationRequirement, Requirement } from './requirements/requirement.ts';
+export { createDecoder, type EventDecoder } from './decode/create-decoder.ts';

@@ -1,0 +1,74 @@
+import { decodeText } from '../byte-reader.ts';
+import { parseBtfExt } from '../btf-ext/parse-btf-ext.ts';
+import type { CoreRelocationRecord } from '../btf-ext/parse-btf-ext.ts';
+import { parseBtf } from '../btf/parse-btf.ts';
+import { findSection, type ElfFile } from '../elf/elf-file.ts';
+import { readElf } from '../elf/read-elf.ts';
+import type { BpfFunction, BpfObject } from './bpf-object.ts';
+import type { ObjectContext } from './context.ts';
+import { readExterns } from './read-externs.ts';
+import { readFunctions, type FunctionMap } from './read-functions.ts';
+import { readMaps } from './read-maps.ts';
+import { readPrograms } from './read-programs.ts';
+import { readReferences } from './read-references.ts';
+
+/**
+ * Reads a BPF object file (bytes of a `.bpf.o`) as libbpf 1.x reads it. The `version` section is ignored, as libbpf ignores it.
+ * Errors: {@link BpfObjectError} of every code but the last two.
+ */
+export function readBpfObject(bytes: Uint8Array): BpfObject {
+  const context = readContext(readElf(bytes));
+  const functionMap = readFunctions(context);
+  const externs = readExterns(context);
+  const table = readMaps(context, functionMap, externs);
+  const references = readReferences(context, functionMap, table);
+  const relocations = groupRelocations(context, functionMap);
+  const functions = functionMap.all.map((raw, index): BpfFunction => ({
+    name: raw.name,
+    section: raw.section.name,
+    offset: raw.offset,
+    global: raw.global,
+    instructions: raw.instructions,
+    references: references[index] ?? new Map(),
+    relocations: relocations.get(index) ?? [],
+  }));
+  return {
+    littleEndian: context.elf.littleEndian,
+    license: readLicense(context.elf),
+    btf: context.btf,
+    btfExt: context.btfExt,
+    functions,
+    programs: readPrograms(functions),
+    maps: table.maps,
+    externs,
+  };
+}
+
+function readContext(elf: ElfFile): ObjectContext {
+  const section = findSection(elf, '.BTF');
+  // A BPF program's own pointers have 64 bits on every machine.
+  const btf = section === undefined ? undefined : parseBtf(section.data, { pointerSize: 8 });
+  const extension = findSection(elf, '.BTF.ext');
+  const btfExt = btf === undefined || extension === undefined ? undefined : parseBtfExt(extension.data, btf);
+  return { elf, btf, btfExt };
+}
+
+function readLicense(elf: ElfFile): string {
+  const data = findSection(elf, 'license')?.data ?? new Uint8Array(0);
+  const end = data.indexOf(0);
+  return decodeText(data.subarray(0, Math.min(end < 0 ? data.length : end, 64)));
+}
+
+/** Index of a function → its CO-RE relocations. Those of functions that the linker dropped are left out, as libbpf leaves them out. */
+function groupRelocations({ elf, btfExt }: ObjectContext, functions: FunctionMap): Map<number, CoreRelocationRecord[]> {
+  const groups = new Map<number, CoreRelocationRecord[]>();
+  const sections = new Map(elf.sections.map((section) => [section.name, section.index]));
+  for (const record of btfExt?.relocations ?? []) {
+    const index = functions.find(sections.get(record.section) ?? 0, record.offset);
+    if (index === undefined) continue;
+    const group = groups.get(index) ?? [];
+    groups.set(index, group);
+    group.push(record);
+  }
+  return groups;
+}

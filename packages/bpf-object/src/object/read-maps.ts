@@ -1,0 +1,125 @@
+import { sizeOfType, skipModifiers } from '../btf/resolve-type.ts';
+import { findSection, type ElfSection } from '../elf/elf-file.ts';
+import { BpfObjectError } from '../errors.ts';
+import type { BpfExtern, BpfMap } from './bpf-object.ts';
+import { symbolsIn, variablesOf, type ObjectContext } from './context.ts';
+import { readMapDefinition } from './read-map-definition.ts';
+import type { FunctionMap } from './read-functions.ts';
+
+/** Maps, and where an instruction's relocation finds them. */
+export interface MapTable {
+  maps: BpfMap[];
+  /** Section index → offset in bytes → name, for maps that are variables. */
+  byPlace: Map<number, Map<number, string>>;
+  /** Section index → name, for global data: the whole section is one map. */
+  bySection: Map<number, string>;
+}
+
+/** Reads the maps: those of `.maps`, of struct_ops, and the internal ones of global data. */
+export function readMaps(context: ObjectContext, functions: FunctionMap, externs: readonly BpfExtern[]): MapTable {
+  const table: MapTable = { maps: [], byPlace: new Map(), bySection: new Map() };
+  const { elf } = context;
+  if (findSection(elf, 'maps') !== undefined) {
+    throw new BpfObjectError(
+      'ERR_MAPS_LEGACY',
+      'maps are defined by struct bpf_map_def, which libbpf 1.0 and newer refuse',
+      {
+        section: 'maps',
+        rule: 'libbpf 1.0: maps are defined in SEC(".maps") with BTF',
+        hint: 'Define the maps in SEC(".maps"): https://docs.kernel.org/bpf/libbpf/libbpf_overview.html',
+      },
+    );
+  }
+  for (const section of elf.sections) {
+    if (section.name === '.maps') readDefined(context, section, table);
+    else if (section.name === '.struct_ops' || section.name === '.struct_ops.link')
+      readStructOps(context, section, functions, table);
+    else if (isDataSection(section.name) && section.size > 0) {
+      table.bySection.set(section.index, section.name);
+      table.maps.push(internalMap(section.name, section.size, section.data));
+    }
+  }
+  const kconfig = externs.filter((extern) => extern.kind === 'kconfig');
+  if (kconfig.length > 0) table.maps.push(internalMap('.kconfig', kconfigSize(context, kconfig), new Uint8Array(0)));
+  return table;
+}
+
+function isDataSection(name: string): boolean {
+  return /^\.(data|rodata|bss)(\..+)?$/.test(name);
+}
+
+function internalMap(name: string, valueSize: number, data: Uint8Array): BpfMap {
+  const readOnly = name.startsWith('.rodata') || name === '.kconfig';
+  return {
+    name,
+    type: 'array',
+    keySize: 4,
+    valueSize,
+    maxEntries: 1,
+    // BPF_F_RDONLY_PROG
+    flags: readOnly ? 0x80 : 0,
+    pinning: 'none',
+    internal: true,
+    data,
+  };
+}
+
+/** Size of the values that the loader lays out for kconfig externs, each at its own alignment. */
+function kconfigSize({ btf }: ObjectContext, externs: readonly BpfExtern[]): number {
+  const sizes = externs.map((extern) => (btf === undefined ? 0 : (sizeOfType(btf, extern.typeId) ?? 0)));
+  return sizes.sort((a, b) => b - a).reduce((sum, size) => sum + size, 0);
+}
+
+function readDefined({ elf, btf }: ObjectContext, section: ElfSection, table: MapTable): void {
+  if (btf === undefined) {
+    throw new BpfObjectError('ERR_BTF_MISSING', 'maps are defined, but the object carries no BTF', {
+      section: '.maps',
+    });
+  }
+  const symbols = symbolsIn(elf, section.index);
+  const places = new Map<number, string>();
+  for (const variable of variablesOf(btf, '.maps')) {
+    const symbol = symbols.get(variable.name);
+    if (symbol === undefined) {
+      throw new BpfObjectError('ERR_MAP_INVALID', `map ${variable.name} has no symbol`, { section: '.maps' });
+    }
+    places.set(symbol.value, variable.name);
+    table.maps.push(readMapDefinition(btf, variable.name, variable.type));
+  }
+  table.byPlace.set(section.index, places);
+}
+
+function readStructOps(
+  { elf, btf }: ObjectContext,
+  section: ElfSection,
+  functions: FunctionMap,
+  table: MapTable,
+): void {
+  if (btf === undefined) return;
+  const symbols = symbolsIn(elf, section.index);
+  const places = new Map<number, string>();
+  for (const variable of variablesOf(btf, section.name)) {
+    const symbol = symbols.get(variable.name);
+    const type = skipModifiers(btf, variable.type);
+    if (symbol === undefined || type.kind !== 'struct') {
+      throw new BpfObjectError('ERR_MAP_INVALID', `struct_ops ${variable.name} is no struct with a symbol`, {
+        section: section.name,
+      });
+    }
+    places.set(symbol.value, variable.name);
+    const programs = (elf.relocations.get(section.index) ?? [])
+      .filter(({ offset }) => offset >= symbol.value && offset < symbol.value + type.size)
+      .flatMap((record) => {
+        const index = functions.find(record.symbol.sectionIndex, record.symbol.value);
+        const name = index === undefined ? undefined : functions.all[index]?.name;
+        return name === undefined ? [] : [name];
+      });
+    table.maps.push({
+      ...internalMap(variable.name, type.size, section.data.subarray(symbol.value, symbol.value + type.size)),
+      type: 'struct_ops',
+      internal: false,
+      structOps: { type: type.name, programs },
+    });
+  }
+  table.byPlace.set(section.index, places);
+}

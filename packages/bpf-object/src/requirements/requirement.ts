@@ -1,0 +1,95 @@
+import type { CoreRelocationKind } from '../core/relocation.ts';
+
+/**
+ * What an object needs of a kernel. The shapes are those of the standard's requirement language (spec/requirements.md); this package
+ * restates them so that it depends on nothing.
+ */
+export type Requirement =
+  | { kind: 'program-type'; value: string; programs: string[] }
+  | { kind: 'map-type'; value: string; maps: string[] }
+  | { kind: 'helper'; value: string; programType: string; orElse?: string; programs: string[] }
+  | { kind: 'attach-target'; hook: string; value: string; programs: string[] }
+  | { kind: 'feature'; value: string; programs?: string[] }
+  | CoreRelocationRequirement
+  | { kind: 'kconfig'; value: string; weak: boolean; programs: string[] }
+  | { kind: 'ksym'; value: string; typed: boolean; weak: boolean; programs: string[] }
+  | { kind: 'kfunc'; value: string; weak: boolean; programs: string[] };
+
+/** A CO-RE relocation that must find its target. */
+export interface CoreRelocationRequirement {
+  kind: 'core-relocation';
+  relocation: CoreRelocationKind;
+  /** e.g. `struct task_struct`; for readers. */
+  type: string;
+  /** e.g. `mm`; for readers; empty for whole types. */
+  access: string;
+  /** Type id in the minimal types, and access string in them. */
+  spec: [number, string];
+  /**
+   * Bytes that the relocated instruction moves, where it is a load or store: such an instruction cannot follow every change of the
+   * field's size. Absent for all other instructions.
+   */
+  accessSize?: number;
+  /** The instruction may be skipped at run time by a check of the kernel: where the relocation fails, the verdict is uncertain. */
+  guarded?: boolean;
+  programs: string[];
+}
+
+const KIND_ORDER: readonly Requirement['kind'][] = [
+  'program-type',
+  'map-type',
+  'helper',
+  'attach-target',
+  'feature',
+  'core-relocation',
+  'kconfig',
+  'ksym',
+  'kfunc',
+];
+
+/** Collects requirements: equal ones are joined, their programs (or maps) united. */
+export class RequirementSet {
+  readonly #byKey: Map<string, { requirement: Requirement; users: Set<string> }> = new Map();
+
+  /** `users`: names of programs, or of maps for map types. */
+  add(requirement: Requirement, users: readonly string[]): void {
+    const key = sortKey(requirement);
+    const entry = this.#byKey.get(key) ?? { requirement, users: new Set<string>() };
+    this.#byKey.set(key, entry);
+    for (const user of users) entry.users.add(user);
+  }
+
+  /** All of them in canonical order. */
+  list(): Requirement[] {
+    return [...this.#byKey.entries()]
+      .sort(([a], [b]) => (a < b ? -1 : 1))
+      .map(([, { requirement, users }]) => withUsers(requirement, [...users].sort()));
+  }
+}
+
+function withUsers(requirement: Requirement, users: string[]): Requirement {
+  if (requirement.kind === 'map-type') return { ...requirement, maps: users };
+  return { ...requirement, programs: users };
+}
+
+/** Everything but the users, kinds in the order of the standard; also what makes two requirements equal. */
+function sortKey(requirement: Requirement): string {
+  const order = KIND_ORDER.indexOf(requirement.kind).toString().padStart(2, '0');
+  const rest = Object.entries(requirement).filter(
+    ([name]) => name !== 'programs' && name !== 'maps' && name !== 'kind',
+  );
+  return `${order}\0${rest
+    .sort(([a], [b]) => keyRank(a) - keyRank(b))
+    .map(
+      ([name, value]) =>
+        `${name}=${Array.isArray(value) ? value.map((part) => String(part).padStart(8, '0')).join('/') : String(value)}`,
+    )
+    .join('\0')}`;
+}
+
+const KEY_ORDER = ['hook', 'value', 'programType', 'type', 'access', 'relocation', 'spec', 'accessSize', 'guarded'];
+
+function keyRank(name: string): number {
+  const rank = KEY_ORDER.indexOf(name);
+  return rank < 0 ? KEY_ORDER.length : rank;
+}
