@@ -1,0 +1,47 @@
+import type { BtfIndex } from '@bpfship/media-types';
+import { decodeBase64 } from './base64.ts';
+import type { KernelFacts } from './facts.ts';
+import { judge } from './judge.ts';
+import { type KernelTypes, openKernelTypes } from './kernel-types.ts';
+import type { Selection } from './verdict.ts';
+
+/** The one input of the selection function (spec/selection.md, "Input"). */
+export interface DecideOptions {
+  readonly index: BtfIndex;
+  readonly facts: KernelFacts;
+  /**
+   * The kernel's BTF, as bytes or already opened (open it once to decide about many packages). Default: `facts.btf.data`, or none.
+   * Where `facts.btf.available` is false it is a BTF supplement, which relocations alone may use.
+   */
+  readonly btf?: Uint8Array | KernelTypes;
+  /** Targets given at run time, such as `{ xdp: 'eth0' }`. Accepted for later versions of the standard; changes nothing in 0.1. */
+  readonly attachTargets?: Readonly<Record<string, string>>;
+  /** Load parameters by name. Accepted for later versions of the standard; changes nothing in 0.1. */
+  readonly parameters?: Readonly<Record<string, string | number | boolean>>;
+  /** Verified attestations of kernels on which variants ran. Accepted for later versions of the standard; changes nothing in 0.1. */
+  readonly evidence?: readonly unknown[];
+}
+
+/**
+ * Chooses among the variants of a package: those that load, in the author's order, then the uncertain ones, in the author's order. Never
+ * compares a version. No candidate is an answer too: `candidates` is then empty and every verdict says why.
+ *
+ * @throws {PortabilityError} `ERR_KERNEL_BTF_INVALID` where a rule needs the kernel's BTF and it cannot be read.
+ */
+export function decide({ index, facts, btf }: DecideOptions): Selection {
+  const types = kernelTypes(facts, btf);
+  const options = types === undefined ? { facts } : { facts, types };
+  const verdicts = index.variants.map((variant) => judge(variant, options));
+  const candidates = [
+    ...verdicts.filter(({ outcome }) => outcome === 'loads'),
+    ...verdicts.filter(({ outcome }) => outcome === 'uncertain'),
+  ];
+  return { verdicts, candidates };
+}
+
+function kernelTypes(facts: KernelFacts, btf: Uint8Array | KernelTypes | undefined): KernelTypes | undefined {
+  if (btf instanceof Uint8Array) return openKernelTypes(btf);
+  if (btf !== undefined) return btf;
+  const { data } = facts.btf;
+  return data === undefined ? undefined : openKernelTypes(() => decodeBase64(data));
+}

@@ -1,0 +1,16 @@
+export { decide, type DecideOptions } from './decide.ts';
+export { explainSelection, selectionRows, type SelectionRow } from './explain.ts';
+export type { KernelBtfFacts, KernelFacts } from './facts.ts';
+export { kernelFactsBytes, KernelFactsSchema, MAX_KERNEL_FACTS_SIZE, parseKernelFacts } from './facts-schema.ts';
+export { judge, type JudgeOptions } from './judge.ts';
+export {
+  type KernelTypes,
+  type LocalRelocation,
+  type LocalTypes,
+  openKernelTypes,
+  type RelocationAnswer,
+  type TypeKind,
+} from './kernel-types.ts';
+export { PortabilityError, type PortabilityErrorCode } from './portability-error.ts';
+export { type Ability, mainlineVersion } from './since/mainline-version.ts';
+export type { Finding, Outcome, Selection, Verdict } from './verdict.ts';

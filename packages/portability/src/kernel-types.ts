@@ -1,0 +1,114 @@
+import {
+  BpfObjectError,
+  type Btf,
+  type CoreOutcome,
+  type CoreResolver,
+  createCoreResolver,
+  parseBtf,
+} from '@bpfship/bpf-object';
+import type { CoreRelocationKind } from '@bpfship/media-types';
+import { decodeBase64 } from './base64.ts';
+import { PortabilityError } from './portability-error.ts';
+
+/** Kinds of named BTF types that rules look for. */
+export type TypeKind = 'func' | 'var' | 'typedef';
+
+/** One relocation of a variant: its kind, and the type id and access string in the variant's `types`. */
+export interface LocalRelocation {
+  readonly relocation: CoreRelocationKind;
+  readonly typeId: number;
+  readonly access: string;
+  /** Bytes that the relocated load or store moves. Default: it is no load or store. */
+  readonly accessSize?: number;
+}
+
+/** What a relocation comes to on a kernel. A poisoned instruction stops only the program that reaches it, an error the whole load. */
+export type RelocationAnswer = { outcome: 'resolved' } | { outcome: 'poison' } | { outcome: 'error'; reason: string };
+
+/** A variant's local types, read at first use. */
+export interface LocalTypes {
+  /**
+   * Resolves against a kernel's types. The order of calls counts: like the loader, a resolver does not look again at a candidate that
+   * once failed where another matched (libbpf.c, bpf_core_resolve_relo).
+   *
+   * @throws {BpfObjectError} where the variant's types are not BTF.
+   */
+  resolve(relocation: LocalRelocation, target: Btf): CoreOutcome;
+}
+
+/** A kernel's BTF, read at first use, with what the rules ask of it. Open it once to decide about many packages. */
+export interface KernelTypes {
+  has(kind: TypeKind, name: string): boolean;
+  /** Names in an enum; undefined where the kernel's BTF has no enum of that name. */
+  enumerators(enumName: string): ReadonlySet<string> | undefined;
+  relocate(local: LocalTypes, relocation: LocalRelocation): RelocationAnswer;
+}
+
+/** Opens a variant's `types` (base64 of BTF). Nothing is decoded before the first relocation asks. */
+export function openLocalTypes(base64: string | undefined): LocalTypes {
+  let local: Btf | undefined;
+  const resolvers = new Map<Btf, CoreResolver>();
+  return {
+    resolve({ relocation, typeId, access, accessSize }, target) {
+      local ??= parseBtf(decodeBase64(base64 ?? ''));
+      const resolver = resolvers.get(target) ?? createCoreResolver(local, target);
+      resolvers.set(target, resolver);
+      const instruction =
+        accessSize === undefined ? {} : { instruction: { form: 'memory', memorySize: accessSize } as const };
+      return resolver.resolve({ kind: relocation, typeId, access, ...instruction });
+    },
+  };
+}
+
+/**
+ * Opens a kernel's BTF, as bytes or as a function that gives them. Nothing is read before the first question, and only the names that
+ * are asked for are decoded: kernel BTF has more than 100,000 types.
+ */
+export function openKernelTypes(source: Uint8Array | (() => Uint8Array)): KernelTypes {
+  let opened: Btf | undefined;
+  const enums = new Map<string, ReadonlySet<string> | undefined>();
+  const btf = (): Btf => (opened ??= readKernelBtf(typeof source === 'function' ? source() : source));
+  return {
+    has: (kind, name) => btf().typesNamed(name, kind).length > 0,
+    enumerators(enumName) {
+      if (!enums.has(enumName)) enums.set(enumName, enumeratorsOf(btf(), enumName));
+      return enums.get(enumName);
+    },
+    relocate: (local, relocation) => relocate(local, relocation, btf()),
+  };
+}
+
+function readKernelBtf(bytes: Uint8Array): Btf {
+  try {
+    return parseBtf(bytes);
+  } catch (cause) {
+    throw new PortabilityError('ERR_KERNEL_BTF_INVALID', `the kernel's BTF (${bytes.length} bytes) cannot be read`, {
+      hint: 'Read it again from the node: /sys/kernel/btf/vmlinux',
+      cause,
+    });
+  }
+}
+
+function enumeratorsOf(btf: Btf, enumName: string): ReadonlySet<string> | undefined {
+  for (const id of btf.typesNamed(enumName)) {
+    const type = btf.type(id);
+    if (type.kind === 'enum' || type.kind === 'enum64') return new Set(type.values.map(({ name }) => name));
+  }
+  return undefined;
+}
+
+/** What is wrong with the variant's own types is an error of that relocation: it must not stop the verdict on other variants. */
+function relocate(local: LocalTypes, relocation: LocalRelocation, target: Btf): RelocationAnswer {
+  try {
+    const answer = local.resolve(relocation, target);
+    return answer.kind === 'error' ? { outcome: 'error', reason: oneLine(answer.reason) } : { outcome: answer.kind };
+  } catch (cause) {
+    if (!(cause instanceof BpfObjectError)) throw cause;
+    return { outcome: 'error', reason: oneLine(cause.message) };
+  }
+}
+
+/** Names in a variant's types are whatever its publisher wrote: they must not steer the terminal that shows the reason. */
+function oneLine(text: string): string {
+  return text.replaceAll(/[\p{Cc}\p{Bidi_Control}\u2028\u2029]/gu, '\ufffd').slice(0, 512);
+}

@@ -1,0 +1,66 @@
+import type { AttachTargetRequirement } from '@bpfship/media-types';
+import { type Answer, lookUp, type Tristate, unknown, unmet } from '../answer.ts';
+import { FEATURES_SINCE } from '../since/features.ts';
+import type { TypeKind } from '../kernel-types.ts';
+import type { RuleContext } from './context.ts';
+import { withoutBtf } from './kernel-btf.ts';
+
+/** How the kernel's BTF answers for a hook (libbpf's `attach_btf_id` prefixes; kernel: DECLARE_TRACE, bpf_lsm.c, bpf_iter.h). */
+interface BtfWitness {
+  readonly kind: TypeKind;
+  readonly prefix: string;
+  /** The program refers to the target by BTF id: without the kernel's BTF it cannot load. */
+  readonly needsBtf: boolean;
+  /** What it says where BTF lacks the name: `missing`, or `unknown` where the kernel holds more targets than its BTF lists. */
+  readonly absent: 'missing' | 'unknown';
+}
+
+const TRACEPOINT = { kind: 'typedef', prefix: 'btf_trace_', absent: 'missing' } as const;
+const FUNCTION = { kind: 'func', prefix: '', absent: 'missing', needsBtf: true } as const;
+// pahole leaves out functions with optimised signatures; kallsyms, which kprobes go by, still has them.
+const SYMBOL = { kind: 'func', prefix: '', absent: 'unknown', needsBtf: false } as const;
+const LSM = { kind: 'func', prefix: 'bpf_lsm_', absent: 'missing', needsBtf: true } as const;
+
+const WITNESSES: ReadonlyMap<string, BtfWitness> = new Map<string, BtfWitness>([
+  ['raw-tracepoint', { ...TRACEPOINT, needsBtf: false }],
+  ['btf-tracepoint', { ...TRACEPOINT, needsBtf: true }],
+  ['fentry', FUNCTION],
+  ['fexit', FUNCTION],
+  ['fmod-ret', FUNCTION],
+  ['iter', { kind: 'func', prefix: 'bpf_iter_', absent: 'missing', needsBtf: true }],
+  ['lsm', LSM],
+  ['lsm-cgroup', LSM],
+  ['kprobe', SYMBOL],
+  ['kretprobe', SYMBOL],
+]);
+
+/** `attach-target` (spec/selection.md, "Attach targets"). */
+export function checkAttachTarget(requirement: AttachTargetRequirement, context: RuleContext): Answer {
+  const { hook, value } = requirement;
+  const witness = WITNESSES.get(hook);
+  const name = `${hook} target ${value}`;
+  const told = lookUp(lookUp(context.facts.hooks, hook), value);
+  if (told === undefined && witness?.needsBtf && !context.kernel) return withoutBtf(context, name);
+  const there = told ?? (witness ? inBtf(witness, value, context) : undefined);
+  if (there === false) return unmet('attach-target-missing', `the kernel has no ${name}`, FEATURES_SINCE.get(hook));
+  if (there === undefined)
+    return unknown('attach-target-unknown', `it is not known whether the kernel has the ${name}`);
+  return witness === LSM ? checkLsmList(value, context) : 'met';
+}
+
+function inBtf({ kind, prefix, absent }: BtfWitness, value: string, { kernel }: RuleContext): Tristate {
+  if (!kernel) return undefined;
+  // `function+0x10`: the offset is the author's promise, the function is what the kernel must have.
+  const [symbol = value] = kind === 'func' ? value.split('+') : [value];
+  return kernel.has(kind, prefix + symbol) ? true : absent === 'missing' ? false : undefined;
+}
+
+/** An LSM program on a kernel whose active LSMs leave out `bpf` loads and attaches, and never fires. That is no service. */
+function checkLsmList(value: string, { facts }: RuleContext): Answer {
+  if (facts.lsm === undefined) return unknown('lsm-unknown', 'the list of active LSMs could not be read');
+  if (facts.lsm.includes('bpf')) return 'met';
+  return unmet(
+    'lsm-inactive',
+    `lsm target ${value} would load but never fire: "bpf" is not among the kernel's active LSMs`,
+  );
+}

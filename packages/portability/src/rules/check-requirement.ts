@@ -1,0 +1,39 @@
+import { isKnownRequirement, type Requirement } from '@bpfship/media-types';
+import { type Answer, unknown } from '../answer.ts';
+import { checkAttachTarget } from './attach-rules.ts';
+import type { RuleContext } from './context.ts';
+import { checkCoreRelocation } from './relocation-rule.ts';
+import { checkKconfig, checkKfunc, checkKsym } from './symbol-rules.ts';
+import { checkFeature, checkHelper, checkMapType, checkProgramType } from './type-rules.ts';
+
+/** Holds one requirement against a kernel: one rule for each kind (spec/selection.md, "Rules"). */
+export function checkRequirement(requirement: Requirement, context: RuleContext): Answer {
+  if (!isKnownRequirement(requirement)) {
+    const { kind } = requirement;
+    return unknown(
+      'requirement-kind-unknown',
+      `this version of the standard does not know requirements of kind ${kind}`,
+    );
+  }
+  switch (requirement.kind) {
+    case 'program-type':
+      return checkProgramType(requirement, context);
+    case 'map-type':
+      return checkMapType(requirement, context);
+    case 'helper':
+      return checkHelper(requirement, context);
+    case 'attach-target':
+      return checkAttachTarget(requirement, context);
+    case 'feature':
+      return checkFeature(requirement, context);
+    case 'core-relocation':
+      return checkCoreRelocation(requirement, context);
+    case 'kconfig':
+      return checkKconfig(requirement, context);
+    case 'ksym':
+      return checkKsym(requirement, context);
+    default:
+      // The last kind; a further one does not fit this call's type.
+      return checkKfunc(requirement, context);
+  }
+}

@@ -1,0 +1,49 @@
+import type { KconfigRequirement, KfuncRequirement, KsymRequirement } from '@bpfship/media-types';
+import { type Answer, lookUp, unknown, unmet } from '../answer.ts';
+import type { RuleContext } from './context.ts';
+import { withoutBtf } from './kernel-btf.ts';
+
+/** Externs in `.kconfig` that libbpf fills in by itself, without any kernel config (libbpf.c, bpf_object__resolve_externs). */
+const RESOLVED_BY_LOADER: ReadonlySet<string> = new Set([
+  'LINUX_KERNEL_VERSION',
+  'LINUX_HAS_BPF_COOKIE',
+  'LINUX_HAS_SYSCALL_WRAPPER',
+]);
+
+/** `kconfig` (spec/selection.md, "Kernel options"). An option that is not set is not in the config: a strong extern fails. */
+export function checkKconfig({ value, weak }: KconfigRequirement, { facts }: RuleContext): Answer {
+  if (weak || RESOLVED_BY_LOADER.has(value)) return 'met';
+  if (facts.kconfig === undefined) {
+    return unknown('kconfig-unknown', `the kernel's configuration could not be read, and the program needs ${value}`);
+  }
+  return lookUp(facts.kconfig, value) === undefined
+    ? unmet('kconfig-missing', `the kernel's configuration does not set ${value}`)
+    : 'met';
+}
+
+/** `ksym` (spec/selection.md, "Kernel symbols"). */
+export function checkKsym({ value, typed, weak }: KsymRequirement, context: RuleContext): Answer {
+  const { facts, kernel } = context;
+  const what = `kernel symbol ${value}`;
+  // The loader reads the kernel's BTF for typed symbols before it looks at whether they are weak.
+  if (typed && !facts.btf.available) return withoutBtf(context, what);
+  if (weak) return 'met';
+  const told = lookUp(lookUp(facts.hooks, 'ksym'), value);
+  if (told === true) return 'met';
+  if (told === false) return unmet('ksym-missing', `the kernel has no ${what}`);
+  if (kernel?.has('var', value) || kernel?.has('func', value)) return 'met';
+  if (typed) return kernel ? unmet('ksym-missing', `the kernel's BTF has no ${what}`) : withoutBtf(context, what);
+  return unknown('ksym-unknown', `it is not known whether the kernel has the symbol ${value}`);
+}
+
+/** `kfunc` (spec/selection.md, "Kernel functions"). */
+export function checkKfunc({ value, weak }: KfuncRequirement, context: RuleContext): Answer {
+  const { facts, kernel } = context;
+  const what = `kernel function ${value}`;
+  if (!facts.btf.available) return withoutBtf(context, what);
+  if (weak) return 'met';
+  const told = lookUp(lookUp(facts.hooks, 'kfunc'), value);
+  if (told === true) return 'met';
+  if (told === undefined && !kernel) return withoutBtf(context, what);
+  return told === undefined && kernel?.has('func', value) ? 'met' : unmet('kfunc-missing', `the kernel has no ${what}`);
+}

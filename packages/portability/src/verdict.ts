@@ -1,0 +1,37 @@
+import type { Requirement } from '@bpfship/media-types';
+
+/** Whether a variant loads on a kernel: yes, no, or not known. */
+export type Outcome = 'loads' | 'refused' | 'uncertain';
+
+/** One requirement that is unmet, or of which it is not known whether it is met. */
+export interface Finding {
+  /** Absent where the platform itself (architecture, byte order) does not fit. */
+  requirement?: Requirement;
+  outcome: 'unmet' | 'unknown';
+  /** Stable code of the rule, e.g. `helper-missing`, `architecture`, `relocation-poison`. */
+  code: string;
+  /** One sentence for people, e.g. `helper bpf_loop is not callable from raw_tracepoint programs`. */
+  reason: string;
+  /** Mainline version that brought what is missing, for explanation only, e.g. `5.17`. */
+  since?: string;
+}
+
+/** What comes of holding one variant's requirements against kernel facts. */
+export interface Verdict {
+  /** Name of the variant. */
+  variant: string;
+  /** Digest of its layer. */
+  layer: string;
+  /** OCI architecture name; absent where the variant runs on every one of its byte order. */
+  architecture?: string;
+  outcome: Outcome;
+  /** Unmet first, then unknown; empty where it loads. */
+  findings: Finding[];
+}
+
+/** The outcome of a selection: every variant's verdict in the author's order, and the candidates in the order to try them. */
+export interface Selection {
+  verdicts: Verdict[];
+  /** Those that load, in the author's order, then the uncertain ones, in the author's order. The first is the selected one. */
+  candidates: Verdict[];
+}
