@@ -1,0 +1,67 @@
+import { createHash } from 'node:crypto';
+import { canonicalJsonBytes } from '@bpfship/media-types';
+import { loadPublicKey, type PublicKey } from '../keys/public-key.ts';
+import { TrustError } from '../trust-error.ts';
+import { parseStrictJson } from './strict-json.ts';
+
+/** Whom to trust. Whatever it does not allow is denied; a policy that names nobody denies everything. */
+export interface Policy {
+  /** Public keys in PEM, of which any one must have signed. */
+  readonly keys: readonly string[];
+}
+
+/** A policy ready for use. */
+export interface CompiledPolicy {
+  readonly keys: readonly PublicKey[];
+  /** `sha256:…` of what the policy means: equal for policies that allow the same. */
+  readonly fingerprint: string;
+}
+
+/** Bytes of a policy document. */
+const MAX_POLICY_SIZE = 1024 * 1024;
+/** Keys in one policy. */
+const MAX_KEYS = 64;
+
+/**
+ * Reads a policy document: JSON `{"schemaVersion":1,"keys":[PEM, …]}`. A member that is not known is refused, since it may be a condition
+ * that this version would not check.
+ *
+ * @throws {TrustError} `ERR_TRUST_POLICY_INVALID`, `ERR_TRUST_KEY_INVALID`; `ERR_TRUST_DENIED` where it names nobody.
+ */
+export function parsePolicy(document: string | Uint8Array): Policy {
+  const bytes = typeof document === 'string' ? new TextEncoder().encode(document) : document;
+  if (bytes.length > MAX_POLICY_SIZE) throw invalid(`has ${bytes.length} bytes; at most ${MAX_POLICY_SIZE} are read`);
+  let value: unknown;
+  try {
+    value = parseStrictJson(bytes);
+  } catch (cause) {
+    throw invalid(`is not JSON: ${(cause as Error).message.slice(0, 128)}`, cause);
+  }
+  if (typeof value !== 'object' || value === null || Array.isArray(value)) throw invalid('is not a JSON object');
+  const { schemaVersion, keys, ...unknown } = value as Record<string, unknown>;
+  if (schemaVersion !== 1) throw invalid('has no schemaVersion 1');
+  const [member] = Object.keys(unknown);
+  if (member !== undefined) throw invalid(`has a member that is not known: ${JSON.stringify(member).slice(0, 64)}`);
+  if (!Array.isArray(keys) || !keys.every((key) => typeof key === 'string')) throw invalid('has no list of keys');
+  const policy: Policy = { keys };
+  compilePolicy(policy);
+  return policy;
+}
+
+/**
+ * Reads a policy's keys. The same key twice counts once.
+ *
+ * @throws {TrustError} `ERR_TRUST_DENIED` where it names nobody, `ERR_TRUST_KEY_INVALID`, `ERR_TRUST_POLICY_INVALID`.
+ */
+export function compilePolicy({ keys }: Policy): CompiledPolicy {
+  if (keys.length === 0) throw new TrustError('ERR_TRUST_DENIED', 'the policy trusts nobody: it has no keys');
+  if (keys.length > MAX_KEYS) throw invalid(`has ${keys.length} keys; at most ${MAX_KEYS} are read`);
+  const byHint = new Map(keys.map(loadPublicKey).map((key) => [key.hint, key]));
+  const meaning = { schemaVersion: 1, keys: [...byHint.keys()].sort() };
+  const fingerprint = createHash('sha256').update(canonicalJsonBytes(meaning)).digest('hex');
+  return { keys: [...byHint.values()], fingerprint: `sha256:${fingerprint}` };
+}
+
+function invalid(why: string, cause?: unknown): TrustError {
+  return new TrustError('ERR_TRUST_POLICY_INVALID', `the policy ${why}`, { cause });
+}
