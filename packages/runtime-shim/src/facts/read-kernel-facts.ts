@@ -1,0 +1,139 @@
+import { createHash } from 'node:crypto';
+import { readFile } from 'node:fs/promises';
+import { arch, endianness, release } from 'node:os';
+import { isKnownRequirement, MEDIA_TYPE_KERNEL_FACTS, type Requirement } from '@bpfship/media-types';
+import type { KernelFacts } from '@bpfship/portability';
+import type { Kernel, ProbeQuestion } from '../kernel/kernel.ts';
+import { MAP_TYPES } from '../kernel/native/map-types.ts';
+import { PROGRAM_TYPES } from '../kernel/native/names.ts';
+import { readHooks } from './hooks.ts';
+import { readKernelConfig } from './kernel-config.ts';
+import { readPrivileges } from './privileges.ts';
+
+/** OCI architecture names by Node's. */
+const ARCHITECTURES: Readonly<Record<string, string>> = {
+  x64: 'amd64',
+  arm64: 'arm64',
+  ia32: '386',
+  arm: 'arm',
+  ppc64: 'ppc64le',
+};
+/** Features that are asked for where nothing says which are needed. */
+const ALL_FEATURES = [
+  'kernel-btf',
+  'xdp-frags',
+  'cpu-v2',
+  'cpu-v3',
+  'cpu-v4',
+  'bounded-loops',
+  'atomics',
+  'subprogram-calls',
+  'callback-functions',
+  'global-data',
+  'btf-global-functions',
+  'sleepable',
+];
+
+/** What to read. */
+export interface ReadFactsOptions {
+  kernel: Kernel;
+  /** The kernel's BTF from `readKernelBtf`; `undefined` where it has none. */
+  btf: Uint8Array | undefined;
+  /** Ask only what these need. Default: all program types, map types and features, but no helpers and hooks. */
+  for?: readonly Requirement[];
+  /** Puts the BTF itself into the facts, so that they decide elsewhere as they do here. Default false. */
+  includeBtf?: boolean;
+}
+
+/**
+ * Reads what this kernel offers (spec/kernel-facts.md). Without the right to probe, answers are absent: never a false no.
+ *
+ * @throws {KernelError} where libbpf cannot be used.
+ */
+export async function readKernelFacts(options: ReadFactsOptions): Promise<KernelFacts> {
+  const { kernel, btf } = options;
+  const questions = options.for ? questionsOf(options.for) : allQuestions();
+  const [answers, privileges, hooks, lsm, kconfig] = await Promise.all([
+    kernel.probe(questions),
+    readPrivileges(),
+    readHooks(options.for ?? [], btf),
+    readFile('/sys/kernel/security/lsm', 'utf8').catch(() => undefined),
+    needsConfig(options.for) ? readKernelConfig(release()) : undefined,
+  ]);
+  const facts: KernelFacts = {
+    schemaVersion: 1,
+    mediaType: MEDIA_TYPE_KERNEL_FACTS,
+    release: release(),
+    architecture: ARCHITECTURES[arch()] ?? arch(),
+    byteOrder: endianness() === 'LE' ? 'little' : 'big',
+    btf: describeBtf(btf, options.includeBtf ?? false),
+    programTypes: {},
+    mapTypes: {},
+    helpers: {},
+    features: {},
+    hooks,
+    privileges,
+    ...(lsm === undefined ? {} : { lsm: lsm.trim().split(',').filter(Boolean) }),
+    ...(kconfig === undefined ? {} : { kconfig }),
+  };
+  for (const [i, question] of questions.entries()) record(facts, question, answers[i]);
+  return facts;
+}
+
+function record(facts: KernelFacts, question: ProbeQuestion, answer: boolean | undefined): void {
+  if (answer === undefined) return;
+  switch (question.kind) {
+    case 'program-type':
+      facts.programTypes[question.programType] = answer;
+      break;
+    case 'map-type':
+      facts.mapTypes[question.mapType] = answer;
+      break;
+    case 'helper':
+      (facts.helpers[question.programType] ??= {})[question.helper] = answer;
+      break;
+    case 'feature':
+      facts.features[question.feature] = answer;
+      break;
+  }
+}
+
+function describeBtf(btf: Uint8Array | undefined, include: boolean): KernelFacts['btf'] {
+  if (!btf) return { available: false };
+  return {
+    available: true,
+    digest: `sha256:${createHash('sha256').update(btf).digest('hex')}`,
+    size: btf.length,
+    ...(include ? { data: Buffer.from(btf).toString('base64') } : {}),
+  };
+}
+
+/** The questions behind requirements, each once. */
+function questionsOf(requirements: readonly Requirement[]): ProbeQuestion[] {
+  const questions = new Map<string, ProbeQuestion>();
+  const ask = (question: ProbeQuestion): void => void questions.set(JSON.stringify(question), question);
+  for (const requirement of requirements) {
+    if (!isKnownRequirement(requirement)) continue;
+    if (requirement.kind === 'program-type') ask({ kind: 'program-type', programType: requirement.value });
+    if (requirement.kind === 'map-type') ask({ kind: 'map-type', mapType: requirement.value });
+    if (requirement.kind === 'feature') ask({ kind: 'feature', feature: requirement.value });
+    if (requirement.kind === 'helper') {
+      const { programType, value, orElse } = requirement;
+      ask({ kind: 'helper', programType, helper: value });
+      if (orElse !== undefined) ask({ kind: 'helper', programType, helper: orElse });
+    }
+  }
+  return [...questions.values()];
+}
+
+function allQuestions(): ProbeQuestion[] {
+  return [
+    ...PROGRAM_TYPES.slice(1).map((programType): ProbeQuestion => ({ kind: 'program-type', programType })),
+    ...MAP_TYPES.slice(1).map((mapType): ProbeQuestion => ({ kind: 'map-type', mapType })),
+    ...ALL_FEATURES.map((feature): ProbeQuestion => ({ kind: 'feature', feature })),
+  ];
+}
+
+function needsConfig(requirements: readonly Requirement[] | undefined): boolean {
+  return requirements === undefined || requirements.some(({ kind }) => kind === 'kconfig');
+}

@@ -1,0 +1,35 @@
+export { readKernelBtf } from './facts/kernel-btf.ts';
+export { readPrivileges } from './facts/privileges.ts';
+export { readKernelFacts, type ReadFactsOptions } from './facts/read-kernel-facts.ts';
+export type {
+  AttachedLink,
+  AttachOptions,
+  EventBatch,
+  Kernel,
+  LoadedObject,
+  LoadOptions,
+  PinnedInfo,
+  ProbeQuestion,
+  ReadEventsOptions,
+} from './kernel/kernel.ts';
+export { KernelError, type KernelErrorCode, type KernelErrorDetails } from './kernel/kernel-error.ts';
+export { openKernel, type OpenKernelOptions } from './kernel/open-kernel.ts';
+export type { AttachedProgram, CarriedMap, Switch } from './node/activation.ts';
+export type { AttachTarget, AttachTargets } from './node/attach-targets.ts';
+export type {
+  InstallOptions,
+  InstallResult,
+  NodeFolders,
+  RejectedVariant,
+  RollbackOptions,
+  UpgradeOptions,
+} from './node/node-options.ts';
+export type { PackageSource } from './node/prepare.ts';
+export type { ServiceEvent } from './node/service-events.ts';
+export { ShimNode } from './node/shim-node.ts';
+export type { RunState, ServiceStatus, ServiceSummary } from './node/status.ts';
+export type { InstallProgress, StepName } from './node/steps.ts';
+export { openNode, type OpenNodeOptions } from './open-node.ts';
+export { ShimError, type ShimErrorCode } from './shim-error.ts';
+export { readVariantLayer } from './variant-layer/read-variant-layer.ts';
+export { VariantLayerError, type VariantLayerErrorCode } from './variant-layer/variant-layer-error.ts';

@@ -1,0 +1,104 @@
+/**
+ * Every call that the shim makes into the kernel, behind one interface. The implementation runs libbpf in a worker thread, so that a
+ * slow load or an RCU wait never blocks the caller's event loop. Ids are handles of that worker, not kernel ids.
+ */
+export interface Kernel extends AsyncDisposable {
+  /** Version of the libbpf in use, e.g. `1.1.2`, and the file it came from. */
+  library(): Promise<{ version: string; path: string }>;
+  /** Answers feature questions as libbpf's probes do; unknown where the right to probe is missing. */
+  probe(questions: ProbeQuestion[]): Promise<(boolean | undefined)[]>;
+  /** Opens, relocates and loads an object from memory. Nothing is attached yet. @throws {KernelError} with the verifier's log. */
+  load(options: LoadOptions): Promise<LoadedObject>;
+  /** Pins maps and programs of a loaded object, all or none. */
+  pinObject(object: number, pins: { maps: Record<string, string>; programs: Record<string, string> }): Promise<void>;
+  /** Attaches one program of a loaded object and pins the link. */
+  attach(object: number, program: string, options: AttachOptions): Promise<AttachedLink>;
+  /** Puts a loaded program in the place of the one a pinned link runs, without a gap (`bpf_link_update`). @throws {KernelError} `ERR_KERNEL_LINK_UPDATE_UNSUPPORTED`, `ERR_KERNEL_LINK_DEAD`. */
+  updateLink(linkPin: string, object: number, program: string): Promise<void>;
+  /** As {@link updateLink}, with a pinned program: the way back when a switch fails half way. */
+  updateLinkToPin(linkPin: string, programPin: string): Promise<void>;
+  /** Pins the object of a pin a second time. */
+  copyPin(from: string, to: string): Promise<void>;
+  /** Takes the kernel's exclusive lock on a file; `undefined` where another process has it. */
+  lockFile(path: string): Promise<number | undefined>;
+  /** Gives the lock back. */
+  unlockFile(lock: number): Promise<void>;
+  /** Removes a pinned link: unpins it, which detaches it once nobody else holds it; forced where the kernel can. */
+  removeLink(linkPin: string): Promise<void>;
+  /** Closes a loaded object; what is pinned stays. */
+  close(object: number): Promise<void>;
+  /** Reads events of a ring buffer or perf event array, until the signal aborts. */
+  readEvents(options: ReadEventsOptions): AsyncIterable<EventBatch>;
+  /** What the kernel knows of a pinned object. */
+  inspectPin(path: string): Promise<PinnedInfo | undefined>;
+  /** Reads all entries of a pinned map, up to `limit`. Per-CPU values are concatenated. */
+  dumpMap(path: string, limit: number): Promise<{ key: Uint8Array; value: Uint8Array }[]>;
+}
+
+/** One feature question. Program and map types by libbpf's names. */
+export type ProbeQuestion =
+  | { kind: 'program-type'; programType: string }
+  | { kind: 'map-type'; mapType: string }
+  | { kind: 'helper'; programType: string; helper: string }
+  | { kind: 'feature'; feature: string };
+
+/** What to load. */
+export interface LoadOptions {
+  /** Used in the kernel's object names and messages. */
+  name: string;
+  /** ELF bytes, already verified. */
+  bytes: Uint8Array;
+  /** Pinned maps to use in place of new ones: map name → path. */
+  reuseMaps?: Record<string, string>;
+  /** BTF to relocate against in place of the kernel's own. */
+  customBtfPath?: string;
+}
+
+/** A loaded object. */
+export interface LoadedObject {
+  id: number;
+  programs: { name: string; id: number; tag: string; type: string; section: string }[];
+  maps: { name: string; id: number; type: string; keySize: number; valueSize: number; maxEntries: number }[];
+}
+
+/** How to attach. */
+export interface AttachOptions {
+  /** Where to pin the link. */
+  linkPin: string;
+  /** For XDP, TC and the like: the interface. */
+  interfaceName?: string;
+  /** For XDP: `native` by driver, `generic` by the stack; default lets the kernel choose. */
+  xdpMode?: 'native' | 'generic';
+  /** For cgroup hooks. */
+  cgroupPath?: string;
+}
+
+/** A link that holds a program at its hook. */
+export interface AttachedLink {
+  pin: string;
+  /** Kernel's link id. */
+  id: number;
+  type: string;
+}
+
+/** What to read events from. */
+export interface ReadEventsOptions {
+  mapPin: string;
+  signal: AbortSignal;
+  /** Milliseconds between looks at the buffer while it is empty. Default 50. */
+  intervalMs?: number;
+}
+
+/** Events that were read in one go. */
+export interface EventBatch {
+  events: Uint8Array[];
+  /** Events that the kernel reported lost (perf event arrays only). */
+  lost: number;
+}
+
+/** What the kernel knows of a pinned object. */
+export type PinnedInfo =
+  | { kind: 'map'; id: number; name: string; type: string; keySize: number; valueSize: number; maxEntries: number }
+  | { kind: 'program'; id: number; name: string; type: string; tag: string }
+  /** `dead`: what it was attached to, e.g. the network device, is gone. */
+  | { kind: 'link'; id: number; type: string; programId: number; dead: boolean };

@@ -1,0 +1,208 @@
+import { closeSync, openSync } from 'node:fs';
+import type { AttachedLink, AttachOptions, LoadedObject, LoadOptions } from './kernel.ts';
+import { KernelError } from './kernel-error.ts';
+import { createPinnedLink, createXdpLink } from './links.ts';
+import { Arena } from './native/arena.ts';
+import type { Bpf } from './native/bpf.ts';
+import { mapTypeName } from './native/map-types.ts';
+import { callError, errnoName } from './native/errno.ts';
+import type { Native, Pointer } from './native/library.ts';
+import { PROGRAM_TYPES } from './native/names.ts';
+import { reuseMap } from './reuse-map.ts';
+import { summarizeVerifierLog } from './verifier-log.ts';
+
+/** Bytes of verifier log that are kept of a rejected program. */
+const LOG_SIZE = 1024 * 1024;
+/** Size of `struct bpf_object_open_opts` as libbpf 1.0 has it; newer versions accept it. */
+const OPEN_OPTIONS_SIZE = 80;
+
+/** An object that libbpf has loaded. */
+export class NativeObject {
+  readonly #bpf: Bpf;
+  readonly #native: Native;
+  readonly #object: Pointer;
+  readonly #programs = new Map<string, Pointer>();
+  readonly #maps = new Map<string, Pointer>();
+
+  private constructor(bpf: Bpf, object: Pointer) {
+    this.#bpf = bpf;
+    this.#native = bpf.native;
+    this.#object = object;
+  }
+
+  /** Opens, relocates and loads. @throws {KernelError}. */
+  static load(bpf: Bpf, options: LoadOptions): NativeObject {
+    const { native } = bpf;
+    using arena = new Arena();
+    const log = arena.allocate(LOG_SIZE);
+    const settings = Buffer.alloc(OPEN_OPTIONS_SIZE);
+    settings.writeBigUInt64LE(BigInt(OPEN_OPTIONS_SIZE), 0);
+    settings.writeBigUInt64LE(arena.string(options.name), 8);
+    if (options.customBtfPath !== undefined) settings.writeBigUInt64LE(arena.string(options.customBtfPath), 48);
+    settings.writeBigUInt64LE(log.address, 56);
+    settings.writeBigUInt64LE(BigInt(LOG_SIZE), 64);
+    const pointer = native.objectOpenMem(options.bytes, options.bytes.length, settings);
+    if (!pointer) {
+      throw new KernelError(
+        'ERR_KERNEL_OBJECT_INVALID',
+        `libbpf cannot open the object ${options.name} (${errnoName(native.errno())})`,
+        {
+          errno: errnoName(native.errno()),
+          hint: 'Build the service again; "bpfship inspect" reads what the object holds.',
+        },
+      );
+    }
+    const object = new NativeObject(bpf, pointer);
+    try {
+      object.#reuseMaps(options.reuseMaps ?? {});
+      const result = native.objectLoad(pointer);
+      if (result < 0) throw loadError(options.name, result, log.bytes);
+      object.#collect();
+      return object;
+    } catch (error) {
+      object.close();
+      throw error;
+    }
+  }
+
+  /** What the kernel made of it. */
+  describe(id: number): LoadedObject {
+    const native = this.#native;
+    return {
+      id,
+      programs: [...this.#programs].map(([name, program]) => {
+        const info = this.#bpf.info(native.programFd(program));
+        return {
+          name,
+          section: native.programSection(program),
+          type: PROGRAM_TYPES[info.readUInt32LE(0)] ?? 'unknown',
+          id: info.readUInt32LE(4),
+          tag: info.subarray(8, 16).toString('hex'),
+        };
+      }),
+      maps: [...this.#maps].map(([name, map]) => ({
+        name,
+        id: this.#bpf.info(native.mapFd(map)).readUInt32LE(4),
+        type: mapTypeName(native.mapType(map)),
+        keySize: native.mapKeySize(map),
+        valueSize: native.mapValueSize(map),
+        maxEntries: native.mapMaxEntries(map),
+      })),
+    };
+  }
+
+  /** The descriptor of a program. */
+  programFd(name: string): number {
+    return this.#native.programFd(this.#program(name));
+  }
+
+  /** The descriptor of a map. */
+  mapFd(name: string): number {
+    const map = this.#maps.get(name);
+    if (map === undefined) throw new KernelError('ERR_KERNEL_NOT_FOUND', `the object has no map "${name}"`);
+    return this.#native.mapFd(map);
+  }
+
+  /** Attaches one program and pins the link. */
+  attach(name: string, options: AttachOptions): AttachedLink {
+    const program = this.#program(name);
+    const section = this.#native.programSection(program);
+    if (/^xdp(?:\.frags)?$/.test(section)) return createXdpLink(this.#bpf, this.programFd(name), name, options);
+    const { cgroupPath, linkPin } = options;
+    const attached = createPinnedLink(this.#bpf, name, linkPin, () =>
+      cgroupPath === undefined ? this.#native.programAttach(program) : this.#attachCgroup(program, cgroupPath),
+    );
+    if (attached) return attached;
+    const errno = this.#native.errno();
+    throw callError('ERR_KERNEL_ATTACH', `attaching program "${name}" (${section})`, errno, {
+      hint: attachHint(errnoName(errno), section),
+    });
+  }
+
+  /** Frees libbpf's side; what is pinned or attached stays. */
+  close(): void {
+    this.#native.objectClose(this.#object);
+  }
+
+  #program(name: string): Pointer {
+    const program = this.#programs.get(name);
+    if (program === undefined) throw new KernelError('ERR_KERNEL_NOT_FOUND', `the object has no program "${name}"`);
+    return program;
+  }
+
+  #collect(): void {
+    for (
+      let program = this.#native.nextProgram(this.#object, null);
+      program;
+      program = this.#native.nextProgram(this.#object, program)
+    ) {
+      // A program that is not loaded (SEC("?…")) has no descriptor.
+      if (this.#native.programFd(program) >= 0) this.#programs.set(this.#native.programName(program), program);
+    }
+    for (const { name, map } of this.#eachMap()) this.#maps.set(name, map);
+  }
+
+  *#eachMap(): Generator<{ name: string; map: Pointer }> {
+    for (let map = this.#native.nextMap(this.#object, null); map; map = this.#native.nextMap(this.#object, map)) {
+      const name = this.#native.mapName(map);
+      // libbpf puts the object's name before the maps of global data: `exec-wat.rodata`.
+      const dot = name.indexOf('.');
+      yield { name: dot > 0 ? name.slice(dot) : name, map };
+    }
+  }
+
+  #reuseMaps(pins: Readonly<Record<string, string>>): void {
+    for (const { name, map } of this.#eachMap()) {
+      const pin = pins[name];
+      if (pin !== undefined) reuseMap(this.#bpf, map, name, pin);
+    }
+  }
+
+  #attachCgroup(program: Pointer, path: string): Pointer {
+    let fd: number;
+    try {
+      fd = openSync(path, 'r');
+    } catch (error) {
+      throw new KernelError(
+        'ERR_KERNEL_ATTACH',
+        `the cgroup ${path} cannot be opened (${(error as NodeJS.ErrnoException).code})`,
+      );
+    }
+    try {
+      return this.#native.programAttachCgroup(program, fd);
+    } finally {
+      closeSync(fd);
+    }
+  }
+}
+
+/** What a refusal to attach most probably means. */
+function attachHint(errno: string, section: string): string {
+  if (errno === 'EOPNOTSUPP')
+    return `Sections such as SEC("${section}") cannot be attached by this version of bpfship.`;
+  if (errno === 'ENOENT' && section.startsWith('tp')) {
+    return 'The tracepoint is missing, or tracefs is not mounted: mount -t tracefs tracefs /sys/kernel/tracing';
+  }
+  return 'The hook may be missing or taken; "bpfship check" shows what the variant needs.';
+}
+
+function loadError(name: string, result: number, logBytes: Buffer): KernelError {
+  const end = logBytes.indexOf(0);
+  const log = logBytes.subarray(0, end < 0 ? logBytes.length : end).toString('utf8');
+  const errno = errnoName(result);
+  if (log !== '') {
+    const details = { log, details: summarizeVerifierLog(log) };
+    return callError('ERR_KERNEL_LOAD_REJECTED', `loading ${name} into the kernel`, result, details);
+  }
+  return callError('ERR_KERNEL_LOAD_REJECTED', `loading ${name} into the kernel`, result, {
+    hint: LOAD_HINTS[errno] ?? 'The verifier said nothing about it; "bpfship check" shows what the variant needs.',
+  });
+}
+
+/** Meanings of an error that comes without a log. */
+const LOAD_HINTS: Readonly<Record<string, string>> = {
+  EPERM: 'Run it as root, or with CAP_BPF, CAP_PERFMON and CAP_NET_ADMIN.',
+  ENOMEM: 'The machine has too little memory for the maps of this service.',
+  ESRCH: 'The kernel lacks its own BTF, or a type or function in it that the object names; "bpfship check" says which.',
+  E2BIG: 'A map is larger than this kernel allows; ask the author of the service.',
+};

@@ -1,0 +1,148 @@
+import { existsSync } from 'node:fs';
+import koffi, { type LibraryHandle } from 'koffi';
+import { KernelError } from '../kernel-error.ts';
+
+/** The oldest libbpf whose calls are used as they are: 1.0 settled error returns and section names. */
+const MINIMUM_VERSION: readonly [number, number] = [1, 0];
+const CANDIDATES = [
+  'libbpf.so.1',
+  '/usr/lib/x86_64-linux-gnu/libbpf.so.1',
+  '/usr/lib/aarch64-linux-gnu/libbpf.so.1',
+  '/usr/lib64/libbpf.so.1',
+  '/usr/lib/libbpf.so.1',
+];
+
+/** A native pointer; 0n and null mean none. */
+export type Pointer = bigint | null;
+
+/** The functions of libbpf and libc that are used. Integer results below zero are `-errno`. */
+export interface Native {
+  readonly version: string;
+  readonly path: string;
+  errno(): number;
+  syscall(number: number, command: number, attr: Buffer, size: number): number;
+  close(fd: number): number;
+  flock(fd: number, operation: number): number;
+  ifNameToIndex(name: string): number;
+  findKernelBtfId(name: string, attachType: number): number;
+  objectOpenMem(bytes: Uint8Array, size: number, options: Buffer): Pointer;
+  objectLoad(object: Pointer): number;
+  objectClose(object: Pointer): void;
+  nextProgram(object: Pointer, previous: Pointer): Pointer;
+  programName(program: Pointer): string;
+  programSection(program: Pointer): string;
+  programFd(program: Pointer): number;
+  programAttach(program: Pointer): Pointer;
+  programAttachCgroup(program: Pointer, cgroupFd: number): Pointer;
+  nextMap(object: Pointer, previous: Pointer): Pointer;
+  mapName(map: Pointer): string;
+  mapFd(map: Pointer): number;
+  mapReuseFd(map: Pointer, fd: number): number;
+  mapType(map: Pointer): number;
+  mapKeySize(map: Pointer): number;
+  mapValueSize(map: Pointer): number;
+  mapMaxEntries(map: Pointer): number;
+  mapFlags(map: Pointer): number;
+  linkFd(link: Pointer): number;
+  linkDestroy(link: Pointer): number;
+  linkDisconnect(link: Pointer): void;
+  ringBufferNew(mapFd: number, callback: bigint, context: null, options: null): Pointer;
+  ringBufferConsume(buffer: Pointer): number;
+  ringBufferFree(buffer: Pointer): void;
+  perfBufferNew(mapFd: number, pages: number, sample: bigint, lost: bigint, context: null, options: null): Pointer;
+  perfBufferConsume(buffer: Pointer): number;
+  perfBufferFree(buffer: Pointer): void;
+}
+
+/** Opens libbpf and libc. @throws {KernelError} `ERR_KERNEL_LIBBPF_MISSING`, `ERR_KERNEL_LIBBPF_TOO_OLD`. */
+export function openNative(path: string | undefined): Native {
+  const { library, name } = openLibbpf(path);
+  const version = checkVersion(library, name);
+  const libc = koffi.load('libc.so.6');
+  // oxlint-disable-next-line typescript/no-unnecessary-type-parameters -- as in bind()
+  const fn = <T>(definition: string): T => bind<T>(library, definition);
+  // libbpf would write to stderr; what it has to say reaches the caller through errors and the verifier's log.
+  bind<(print: null) => void>(library, 'void *libbpf_set_print(void *fn)')(null);
+  return {
+    version,
+    path: name,
+    errno: () => koffi.errno(),
+    syscall: bind(libc, 'long syscall(long number, int command, _Inout_ void *attr, unsigned int size)'),
+    close: bind(libc, 'int close(int fd)'),
+    flock: bind(libc, 'int flock(int fd, int operation)'),
+    ifNameToIndex: bind(libc, 'unsigned int if_nametoindex(const char *name)'),
+    findKernelBtfId: fn('int libbpf_find_vmlinux_btf_id(const char *name, int attach_type)'),
+    objectOpenMem: fn('void *bpf_object__open_mem(const void *buf, size_t size, const void *opts)'),
+    objectLoad: fn('int bpf_object__load(void *obj)'),
+    objectClose: fn('void bpf_object__close(void *obj)'),
+    nextProgram: fn('void *bpf_object__next_program(void *obj, void *prog)'),
+    programName: fn('const char *bpf_program__name(void *prog)'),
+    programSection: fn('const char *bpf_program__section_name(void *prog)'),
+    programFd: fn('int bpf_program__fd(void *prog)'),
+    programAttach: fn('void *bpf_program__attach(void *prog)'),
+    programAttachCgroup: fn('void *bpf_program__attach_cgroup(void *prog, int fd)'),
+    nextMap: fn('void *bpf_object__next_map(void *obj, void *map)'),
+    mapName: fn('const char *bpf_map__name(void *map)'),
+    mapFd: fn('int bpf_map__fd(void *map)'),
+    mapReuseFd: fn('int bpf_map__reuse_fd(void *map, int fd)'),
+    mapType: fn('int bpf_map__type(void *map)'),
+    mapKeySize: fn('uint32_t bpf_map__key_size(void *map)'),
+    mapValueSize: fn('uint32_t bpf_map__value_size(void *map)'),
+    mapMaxEntries: fn('uint32_t bpf_map__max_entries(void *map)'),
+    mapFlags: fn('uint32_t bpf_map__map_flags(void *map)'),
+    linkFd: fn('int bpf_link__fd(void *link)'),
+    linkDestroy: fn('int bpf_link__destroy(void *link)'),
+    linkDisconnect: fn('void bpf_link__disconnect(void *link)'),
+    ringBufferNew: fn('void *ring_buffer__new(int map_fd, void *cb, void *ctx, const void *opts)'),
+    ringBufferConsume: fn('int ring_buffer__consume(void *rb)'),
+    ringBufferFree: fn('void ring_buffer__free(void *rb)'),
+    perfBufferNew: fn(
+      'void *perf_buffer__new(int map_fd, size_t pages, void *sample, void *lost, void *ctx, const void *opts)',
+    ),
+    perfBufferConsume: fn('int perf_buffer__consume(void *pb)'),
+    perfBufferFree: fn('void perf_buffer__free(void *pb)'),
+  };
+}
+
+function checkVersion(library: LibraryHandle, name: string): string {
+  let version: string;
+  try {
+    // libbpf 0.6 brought it; what lacks it is older, or no libbpf.
+    version = bind<() => string>(library, 'const char *libbpf_version_string()')().replace(/^v/, '');
+  } catch (cause) {
+    throw missing(
+      `${name} is no libbpf, or one before 0.6 (${cause instanceof Error ? cause.message : String(cause)})`,
+    );
+  }
+  const [major = 0, minor = 0] = version.split('.').map(Number);
+  if (major > MINIMUM_VERSION[0] || (major === MINIMUM_VERSION[0] && minor >= MINIMUM_VERSION[1])) return version;
+  throw new KernelError(
+    'ERR_KERNEL_LIBBPF_TOO_OLD',
+    `${name} is libbpf ${version}; at least ${MINIMUM_VERSION.join('.')} is needed`,
+    { hint: 'Install a newer libbpf, or name one with BPFSHIP_LIBBPF.' },
+  );
+}
+
+// oxlint-disable-next-line typescript/no-unnecessary-type-parameters -- the C declaration is the type; Native says it in TypeScript
+function bind<T>(library: LibraryHandle, declaration: string): T {
+  return library.func(declaration) as unknown as T;
+}
+
+function openLibbpf(path: string | undefined): { library: LibraryHandle; name: string } {
+  const names = path === undefined ? CANDIDATES.filter((name) => !name.startsWith('/') || existsSync(name)) : [path];
+  let last: unknown;
+  for (const name of names) {
+    try {
+      return { library: koffi.load(name), name };
+    } catch (error) {
+      last = error;
+    }
+  }
+  throw missing(`libbpf cannot be opened (${last instanceof Error ? last.message : String(last)})`);
+}
+
+function missing(message: string): KernelError {
+  return new KernelError('ERR_KERNEL_LIBBPF_MISSING', message, {
+    hint: 'Install it, e.g. "apt-get install libbpf1" or "dnf install libbpf", or name the file with BPFSHIP_LIBBPF.',
+  });
+}

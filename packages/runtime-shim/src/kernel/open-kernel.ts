@@ -1,0 +1,139 @@
+import { once } from 'node:events';
+import { Worker } from 'node:worker_threads';
+import { helperNumber } from '@bpfship/bpf-object';
+import type { Kernel, ProbeQuestion } from './kernel.ts';
+import { KernelError } from './kernel-error.ts';
+import type { Answer, CallMethod, NumberedQuestion, Request } from './protocol.ts';
+import { type Channel, readEvents } from './read-events.ts';
+
+/** Options of {@link openKernel}. */
+export interface OpenKernelOptions {
+  /** The libbpf.so to use. Default: `BPFSHIP_LIBBPF`, else the system's. */
+  libbpfPath?: string;
+}
+
+interface Waiting {
+  resolve(this: void, result: unknown): void;
+  reject(this: void, error: Error): void;
+}
+
+/** Starts the worker that speaks to the kernel; a process should have one. Nothing is asked of the kernel before the first call. */
+export function openKernel(options: OpenKernelOptions = {}): Kernel {
+  const worker = new KernelWorker(options.libbpfPath ?? process.env['BPFSHIP_LIBBPF']);
+  const call = <T>(method: CallMethod, ...args: unknown[]): Promise<T> => worker.call(method, args) as Promise<T>;
+  return {
+    library: () => call('library'),
+    probe: (questions) => call('probe', questions.map(withNumber)),
+    load: (load) => call('load', load),
+    pinObject: (object, pins) => call('pinObject', object, pins),
+    attach: (object, program, attach) => call('attach', object, program, attach),
+    updateLink: (pin, object, program) => call('updateLink', pin, object, program),
+    updateLinkToPin: (linkPin, programPin) => call('updateLinkToPin', linkPin, programPin),
+    copyPin: (from, to) => call('copyPin', from, to),
+    lockFile: (path) => call('lockFile', path),
+    unlockFile: (lock) => call('unlockFile', lock),
+    removeLink: (pin) => call('removeLink', pin),
+    close: (object) => call('close', object),
+    inspectPin: (path) => call('inspectPin', path),
+    dumpMap: (path, limit) => call('dumpMap', path, limit),
+    readEvents: (read) => readEvents(read, worker),
+    [Symbol.asyncDispose]: () => worker.end(),
+  };
+}
+
+function withNumber(question: ProbeQuestion): NumberedQuestion {
+  const number = question.kind === 'helper' ? helperNumber(question.helper) : undefined;
+  return number === undefined ? question : { ...question, number };
+}
+
+/** The worker thread, and who waits for which of its answers. It keeps the process alive only while somebody waits. */
+class KernelWorker implements Channel {
+  readonly #worker: Worker;
+  readonly #waiting = new Map<number, Waiting>();
+  readonly #listeners = new Map<number, (answer: Answer) => void>();
+  #nextId = 1;
+  #failure: KernelError | undefined;
+
+  constructor(libbpfPath: string | undefined) {
+    const file = import.meta.url.endsWith('.ts') ? './worker.ts' : './worker.js';
+    this.#worker = new Worker(new URL(file, import.meta.url), { workerData: { libbpfPath } });
+    this.#worker.on('message', (answer: Answer) => this.#take(answer));
+    this.#worker.on('error', (error) => {
+      this.#fail(`the kernel worker failed: ${error instanceof Error ? error.message : String(error)}`);
+    });
+    this.#worker.on('exit', (code) => this.#fail(`the kernel worker ended (${code})`));
+    this.#worker.unref();
+  }
+
+  call(method: CallMethod, args: unknown[]): Promise<unknown> {
+    return new Promise((resolve, reject) => {
+      if (this.#failure) {
+        reject(this.#failure);
+        return;
+      }
+      const id = this.#nextId++;
+      this.#waiting.set(id, { resolve, reject });
+      this.#post({ id, kind: 'call', method, args });
+    });
+  }
+
+  listen(onAnswer: (answer: Answer) => void): number {
+    if (this.#failure) throw this.#failure;
+    const id = this.#nextId++;
+    this.#listeners.set(id, onAnswer);
+    return id;
+  }
+
+  send(request: Request): void {
+    if (!this.#failure) this.#post(request);
+  }
+
+  unlisten(id: number): void {
+    this.#listeners.delete(id);
+    this.#rest();
+  }
+
+  /** Lets the worker close what it holds. Calls that have no answer yet are answered first. */
+  async end(): Promise<void> {
+    if (this.#failure) return;
+    const ended = once(this.#worker, 'exit');
+    this.#post({ kind: 'end' });
+    this.#failure = new KernelError('ERR_KERNEL_WORKER', 'the kernel worker was closed', { hint: 'Open another one.' });
+    await ended;
+  }
+
+  #post(request: Request): void {
+    this.#worker.ref();
+    // oxlint-disable-next-line unicorn/require-post-message-target-origin -- a worker thread, not a window
+    this.#worker.postMessage(request);
+  }
+
+  #take(answer: Answer): void {
+    const listener = this.#listeners.get(answer.id);
+    if (listener) {
+      listener(answer);
+      return;
+    }
+    const call = this.#waiting.get(answer.id);
+    this.#waiting.delete(answer.id);
+    this.#rest();
+    if (answer.kind === 'error')
+      call?.reject(new KernelError(answer.code ?? 'ERR_KERNEL_WORKER', answer.message, answer.details));
+    else if (answer.kind === 'result') call?.resolve(answer.result);
+  }
+
+  #rest(): void {
+    if (!this.#failure && this.#waiting.size === 0 && this.#listeners.size === 0) this.#worker.unref();
+  }
+
+  #fail(message: string): void {
+    this.#failure ??= new KernelError('ERR_KERNEL_WORKER', message, {
+      hint: 'This is a fault of bpfship; please report it.',
+    });
+    for (const { reject } of this.#waiting.values()) reject(this.#failure);
+    this.#waiting.clear();
+    for (const [id, listener] of this.#listeners) {
+      listener({ id, kind: 'error', code: 'ERR_KERNEL_WORKER', message: this.#failure.message, details: {} });
+    }
+  }
+}

@@ -1,0 +1,127 @@
+import { parentPort, workerData } from 'node:worker_threads';
+import { closeSync, openSync, rmSync } from 'node:fs';
+import type { AttachOptions, LoadOptions } from './kernel.ts';
+import { EventStreams } from './event-streams.ts';
+import { dumpMap, inspectPin } from './inspect.ts';
+import { KernelError } from './kernel-error.ts';
+import { removeLink, updateLink, updateLinkToPin } from './links.ts';
+import { Bpf } from './native/bpf.ts';
+import { openNative } from './native/library.ts';
+import { NativeObject } from './native-object.ts';
+import { probe } from './probes.ts';
+import type { Answer, CallMethod, NumberedQuestion, Request } from './protocol.ts';
+
+const { libbpfPath } = workerData as { libbpfPath: string | undefined };
+const objects = new Map<number, NativeObject>();
+const locks = new Set<number>();
+const streams = new EventStreams(send, sendError);
+let nextObject = 1;
+let opened: Bpf | undefined;
+
+/** libbpf is opened with the first call, so that its absence is an answer and not a dead worker. */
+function bpf(): Bpf {
+  opened ??= new Bpf(openNative(libbpfPath));
+  return opened;
+}
+
+const methods: Record<CallMethod, (...args: never[]) => unknown> = {
+  library: () => ({ version: bpf().native.version, path: bpf().native.path }),
+  probe: (questions: NumberedQuestion[]) => questions.map((question) => probe(bpf(), question)),
+  load(options: LoadOptions) {
+    const id = nextObject++;
+    objects.set(id, NativeObject.load(bpf(), options));
+    return objectOf(id).describe(id);
+  },
+  pinObject(id: number, pins: { maps: Record<string, string>; programs: Record<string, string> }) {
+    const done: string[] = [];
+    const pin = (fd: number, path: string): void => {
+      bpf().pin(fd, path);
+      done.push(path);
+    };
+    try {
+      for (const [name, path] of Object.entries(pins.maps)) pin(objectOf(id).mapFd(name), path);
+      for (const [name, path] of Object.entries(pins.programs)) pin(objectOf(id).programFd(name), path);
+    } catch (error) {
+      for (const path of done) rmSync(path, { force: true });
+      throw error;
+    }
+  },
+  attach: (id: number, program: string, options: AttachOptions) => objectOf(id).attach(program, options),
+  updateLink: (pin: string, id: number, program: string) => updateLink(bpf(), pin, objectOf(id).programFd(program)),
+  updateLinkToPin: (linkPin: string, programPin: string) => updateLinkToPin(bpf(), linkPin, programPin),
+  copyPin: (from: string, to: string) => bpf().withPinned(from, (fd) => bpf().pin(fd, to)),
+  lockFile(path: string) {
+    const fd = openSync(path, 'a', 0o600);
+    // LOCK_EX | LOCK_NB
+    if (bpf().native.flock(fd, 2 | 4) === 0) {
+      locks.add(fd);
+      return fd;
+    }
+    closeSync(fd);
+    return undefined;
+  },
+  unlockFile(fd: number) {
+    if (locks.delete(fd)) closeSync(fd);
+  },
+  removeLink: (pin: string) => removeLink(bpf(), pin),
+  close(id: number) {
+    objectOf(id).close();
+    objects.delete(id);
+  },
+  inspectPin: (path: string) => inspectPin(bpf(), path),
+  dumpMap: (path: string, limit: number) => dumpMap(bpf(), path, limit),
+};
+
+function objectOf(id: number): NativeObject {
+  const object = objects.get(id);
+  if (!object) throw new KernelError('ERR_KERNEL_WORKER', `there is no loaded object ${id}`);
+  return object;
+}
+
+function send(answer: Answer): void {
+  // oxlint-disable-next-line unicorn/require-post-message-target-origin -- a message port, not a window
+  parentPort?.postMessage(answer);
+}
+
+function sendError(id: number, error: unknown): void {
+  if (!(error instanceof KernelError)) {
+    const message = error instanceof Error ? (error.stack ?? error.message) : String(error);
+    send({ id, kind: 'error', code: undefined, message, details: {} });
+    return;
+  }
+  const { code, message, errno, log, details, hint } = error;
+  const known = Object.entries({ errno, log, details }).filter(([, value]) => value !== undefined);
+  send({ id, kind: 'error', code, message, details: { ...Object.fromEntries(known), hint } });
+}
+
+/** Gives everything back: descriptors are the process's, they do not end with this thread. */
+function end(): void {
+  streams.closeAll();
+  for (const object of objects.values()) object.close();
+  for (const fd of locks) closeSync(fd);
+  parentPort?.close();
+}
+
+parentPort?.on('message', (request: Request) => {
+  try {
+    switch (request.kind) {
+      case 'call':
+        send({ id: request.id, kind: 'result', result: methods[request.method](...(request.args as never[])) });
+        break;
+      case 'read-events':
+        streams.open(bpf(), request);
+        break;
+      case 'next-events':
+        streams.poll(request.id);
+        break;
+      case 'stop-events':
+        streams.close(request.id);
+        break;
+      case 'end':
+        end();
+        break;
+    }
+  } catch (error) {
+    sendError(request.kind === 'end' ? 0 : request.id, error);
+  }
+});

@@ -1,0 +1,61 @@
+import type { BtfIndex, Variant, VariantMap } from '@bpfship/media-types';
+import type { Kernel } from '../kernel/kernel.ts';
+import type { AttachTargets } from './attach-targets.ts';
+import type { ServicePins } from './pins.ts';
+import type { StepTimer } from './steps.ts';
+
+/** How a program came to its hook. */
+export type Switch = 'attached' | 'in-place' | 'overlap';
+
+/** A program at its hook. */
+export interface AttachedProgram {
+  name: string;
+  /** The hook with its target, e.g. `raw-tracepoint:sched_process_exec`, `xdp:eth0`. */
+  hook: string;
+  /** `attached`: there was none before. `in-place`: the running link got the new program. `overlap`: attached before the old one was detached. */
+  switched: Switch;
+}
+
+/** What runs now and gives way. */
+export interface RunningGeneration {
+  id: number;
+  variant: Variant;
+  programs: { name: string; hook: string }[];
+  /** A map as the newest other generation had it: maps that the running one lacks stay pinned for a rollback. */
+  earlierMap(name: string): Promise<VariantMap | undefined>;
+}
+
+/** What is to run. */
+export interface NewGeneration {
+  id: number;
+  index: BtfIndex;
+  variant: Variant;
+  object: Uint8Array;
+  attach: AttachTargets;
+}
+
+/** A map of a generation, and whether it has the contents of the one before. */
+export interface CarriedMap {
+  name: string;
+  contents: 'new' | 'kept';
+}
+
+/** What an activation works with. */
+export interface ActivateOptions {
+  kernel: Kernel;
+  pins: ServicePins;
+  next: NewGeneration;
+  /** Default: none, as at an install. */
+  running?: RunningGeneration | undefined;
+  timer: StepTimer;
+}
+
+/** An activation that can still be undone. */
+export interface Activation {
+  programs: AttachedProgram[];
+  maps: CarriedMap[];
+  /** Ends it: what ran before is detached and its pins are removed. */
+  commit(): Promise<void>;
+  /** Undoes it: what ran before runs again, nothing of the new is left. @returns what could not be undone, a line each. */
+  undo(): Promise<string[]>;
+}

@@ -1,0 +1,67 @@
+import { existsSync, readFileSync } from 'node:fs';
+import type { Variant, VariantProgram } from '@bpfship/media-types';
+import { ShimError } from '../shim-error.ts';
+
+/** Where one program attaches, as far as its section does not say it. */
+export interface AttachTarget {
+  /** For XDP: the network interface. */
+  interfaceName?: string;
+  /** For XDP. Default: the kernel chooses. */
+  xdpMode?: 'native' | 'generic';
+  /** For cgroup hooks: the cgroup's folder. */
+  cgroupPath?: string;
+}
+
+/** Program name → target; `*` stands for every program that has no entry of its own. */
+export type AttachTargets = Record<string, AttachTarget>;
+
+/** The target of a program. */
+export function targetOf(targets: AttachTargets, program: string): AttachTarget {
+  return { ...targets['*'], ...targets[program] };
+}
+
+/** The hook of a program with its target, e.g. `raw-tracepoint:sched_process_exec`, `xdp:eth0`. */
+export function hookOf(program: VariantProgram, { interfaceName, cgroupPath }: AttachTarget): string {
+  const target = program.target ?? (needsInterface(program) ? interfaceName : cgroupPath);
+  return target === undefined ? program.hook : `${program.hook}:${target}`;
+}
+
+/**
+ * Checks what can be checked before anything is fetched or loaded.
+ *
+ * @throws {ShimError} `ERR_SHIM_ATTACH_TARGET` for a target that is needed and not given, or not there.
+ */
+export function checkAttachTargets({ programs }: Variant, targets: AttachTargets): void {
+  for (const program of programs) {
+    const { interfaceName, cgroupPath } = targetOf(targets, program.name);
+    if (needsInterface(program)) checkInterface(program.name, interfaceName);
+    if (cgroupPath !== undefined && !existsSync(cgroupPath)) {
+      throw new ShimError('ERR_SHIM_ATTACH_TARGET', `there is no cgroup ${cgroupPath} for program "${program.name}"`, {
+        hint: 'Cgroups are folders: "mount -t cgroup2" shows where.',
+      });
+    }
+  }
+}
+
+function needsInterface({ hook }: VariantProgram): boolean {
+  return hook === 'xdp';
+}
+
+function checkInterface(program: string, name: string | undefined): void {
+  if (name === undefined) {
+    throw new ShimError('ERR_SHIM_ATTACH_TARGET', `program "${program}" needs a network interface`, {
+      hint: `Name one: --interface ${interfaceNames().find((candidate) => candidate !== 'lo') ?? 'eth0'}`,
+    });
+  }
+  if (!interfaceNames().includes(name)) {
+    throw new ShimError('ERR_SHIM_ATTACH_TARGET', `there is no network interface "${name}" for program "${program}"`, {
+      hint: `There are: ${interfaceNames().join(', ')}`,
+    });
+  }
+}
+
+/** Interfaces of this process's network namespace; unlike /sys/class/net, this file is always of that namespace. */
+function interfaceNames(): string[] {
+  const text = readFileSync('/proc/net/dev', 'utf8');
+  return [...text.matchAll(/^\s*([^\s:|]+):/gm)].map(([, name = '']) => name);
+}

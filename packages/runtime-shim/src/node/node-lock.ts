@@ -1,0 +1,43 @@
+import { join } from 'node:path';
+import { setTimeout as sleep } from 'node:timers/promises';
+import type { Kernel } from '../kernel/kernel.ts';
+import { ShimError } from '../shim-error.ts';
+
+/** Milliseconds that another process's work is waited for. */
+const DEFAULT_WAIT_MS = 30_000;
+/** Milliseconds between tries. */
+const INTERVAL_MS = 50;
+
+/**
+ * Runs an action while no other process changes the node. The lock is the kernel's (flock): it ends with its process, however that ends.
+ *
+ * @param options.waitMs - default 30,000.
+ * @param options.signal - ends the waiting; the action itself is not interrupted.
+ * @throws {ShimError} `ERR_SHIM_LOCKED`.
+ */
+export async function withNodeLock<T>(
+  kernel: Kernel,
+  stateDir: string,
+  action: () => Promise<T>,
+  options: { waitMs?: number; signal?: AbortSignal } = {},
+): Promise<T> {
+  const { waitMs = DEFAULT_WAIT_MS, signal } = options;
+  const path = join(stateDir, 'lock');
+  const deadline = Date.now() + waitMs;
+  signal?.throwIfAborted();
+  let held = await kernel.lockFile(path);
+  while (held === undefined) {
+    if (Date.now() >= deadline) {
+      throw new ShimError('ERR_SHIM_LOCKED', `another bpfship works on this node (${path})`, {
+        hint: `Wait for it to end, then try again. Which one it is: fuser ${path}`,
+      });
+    }
+    await sleep(INTERVAL_MS, undefined, signal === undefined ? {} : { signal });
+    held = await kernel.lockFile(path);
+  }
+  try {
+    return await action();
+  } finally {
+    await kernel.unlockFile(held);
+  }
+}

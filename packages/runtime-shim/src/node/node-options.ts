@@ -1,0 +1,61 @@
+import type { AttachedProgram, CarriedMap } from './activation.ts';
+import type { AttachTargets } from './attach-targets.ts';
+import type { PackageSource } from './prepare.ts';
+import type { InstallProgress } from './steps.ts';
+
+/** Folders of a node. */
+export interface NodeFolders {
+  stateDir: string;
+  bpffsDir: string;
+  /** Milliseconds that another process's work is waited for. Default 30,000. */
+  lockWaitMs?: number;
+}
+
+/** Options of `ShimNode.install`. */
+export interface InstallOptions extends PackageSource {
+  /** Where programs attach, as far as their sections do not say it. Default: nowhere else. */
+  attach?: AttachTargets;
+  /** Hears of every step that is done. */
+  onStep?: (progress: InstallProgress) => void;
+}
+
+/** Options of `ShimNode.upgrade`. Where `attach` says nothing, programs stay where they are. */
+export interface UpgradeOptions extends InstallOptions {
+  /** The installed service. */
+  service: string;
+}
+
+/** Options of `ShimNode.rollback`. */
+export interface RollbackOptions {
+  service: string;
+  /** Id of the generation to go back to. Default: the newest before the current one. */
+  to?: number;
+  onStep?: (progress: InstallProgress) => void;
+  signal?: AbortSignal;
+}
+
+/** What an install, upgrade or rollback did. */
+export interface InstallResult {
+  service: string;
+  version: string;
+  variant: string;
+  generation: number;
+  /** Digest of the package's manifest. */
+  digest: string;
+  /** Hint of the key that signed the package; absent where that was not checked. */
+  signer?: string;
+  programs: AttachedProgram[];
+  /** Maps that are pinned, and whether their contents are those of the generation before. */
+  maps: CarriedMap[];
+  steps: InstallProgress[];
+  /** Variants that were tried before and rejected by the kernel, with its words. */
+  rejected: RejectedVariant[];
+  /** What people should know, a line each: what an interrupted command had left, what could not be removed. */
+  warnings: string[];
+}
+
+/** A variant that the kernel rejected. */
+export interface RejectedVariant {
+  variant: string;
+  reason: string;
+}

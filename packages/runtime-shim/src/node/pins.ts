@@ -1,0 +1,60 @@
+import { existsSync, readdirSync } from 'node:fs';
+import { join } from 'node:path';
+
+/**
+ * Where the pins of a service are (spec/generations.md):
+ * `<bpffs>/<service>/maps/<map>` for as long as the service is installed, and
+ * `<bpffs>/<service>/generations/<n>/{programs,links}/<program>` for the generation that runs. While an upgrade is under way,
+ * `generations/<n>/maps/<map>` holds the maps of the running generation whose names the new one took.
+ */
+export interface ServicePins {
+  readonly root: string;
+  readonly maps: string;
+  readonly generations: string;
+  map(name: string): string;
+  generation(id: number): string;
+  replacedMaps(id: number): string;
+  replacedMap(id: number, name: string): string;
+  programs(id: number): string;
+  program(id: number, name: string): string;
+  links(id: number): string;
+  link(id: number, name: string): string;
+}
+
+/** The pins of a service. */
+export function servicePins(bpffsDir: string, service: string): ServicePins {
+  const root = join(bpffsDir, encodePinName(service));
+  const maps = join(root, 'maps');
+  const generations = join(root, 'generations');
+  const generation = (id: number): string => join(generations, String(id));
+  return {
+    root,
+    maps,
+    generations,
+    map: (name) => join(maps, encodePinName(name)),
+    generation,
+    replacedMaps: (id) => join(generation(id), 'maps'),
+    replacedMap: (id, name) => join(generation(id), 'maps', encodePinName(name)),
+    programs: (id) => join(generation(id), 'programs'),
+    program: (id, name) => join(generation(id), 'programs', encodePinName(name)),
+    links: (id) => join(generation(id), 'links'),
+    link: (id, name) => join(generation(id), 'links', encodePinName(name)),
+  };
+}
+
+/** A BPF file system takes no dots in names (kernel/bpf/inode.c, bpf_lookup), and a slash would be a folder. */
+export function encodePinName(name: string): string {
+  return name.replaceAll('/', '@').replaceAll('.', '%');
+}
+
+/** Ids of the generations that have pins, in no order. */
+export function pinnedGenerations(pins: ServicePins): number[] {
+  return namesIn(pins.generations)
+    .filter((name) => /^\d+$/.test(name))
+    .map(Number);
+}
+
+/** Names in a folder of pins; none where there is no such folder. */
+export function namesIn(folder: string): string[] {
+  return existsSync(folder) ? readdirSync(folder) : [];
+}

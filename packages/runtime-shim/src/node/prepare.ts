@@ -1,0 +1,166 @@
+import {
+  type BtfIndex,
+  checkPackage,
+  MAX_BTF_INDEX_SIZE,
+  parseBtfIndex,
+  parseServiceManifest,
+  type ServiceManifest,
+  type Variant,
+} from '@bpfship/media-types';
+import {
+  type Descriptor,
+  fetchBytes,
+  fetchReference,
+  type GraphSource,
+  type ReadOnlyTarget,
+} from '@bpfship/oras-client';
+import { decide, type Selection, type Verdict } from '@bpfship/portability';
+import { type Policy, verifyArtifact } from '@bpfship/trust';
+import { readKernelBtf } from '../facts/kernel-btf.ts';
+import { readKernelFacts } from '../facts/read-kernel-facts.ts';
+import type { Kernel } from '../kernel/kernel.ts';
+import { ShimError } from '../shim-error.ts';
+import type { StepTimer } from './steps.ts';
+
+/** Where a package comes from and what it must satisfy. */
+export interface PackageSource {
+  target: ReadOnlyTarget & GraphSource;
+  /** Tag or digest. */
+  reference: string;
+  /** Registry and repository, or folder; for people. */
+  location: string;
+  /** Who must have signed it. Exactly one of `policy` and `allowUnsigned`. */
+  policy?: Policy;
+  /** Loads it without looking at signatures. For development. */
+  allowUnsigned?: true;
+  /** Use this variant and no other. Default: the selected one. */
+  variant?: string;
+  signal?: AbortSignal;
+}
+
+/** A verified package with its selection. */
+export interface PreparedPackage {
+  descriptor: Descriptor;
+  manifest: ServiceManifest;
+  manifestBytes: Uint8Array;
+  index: BtfIndex;
+  indexBytes: Uint8Array;
+  signer: string | undefined;
+  selection: Selection;
+  /** The verdicts to try, best first. */
+  candidates: Verdict[];
+}
+
+/** Resolve, verify, facts, select: everything that comes before a layer is fetched. */
+export async function preparePackage(
+  source: PackageSource,
+  kernel: Kernel,
+  timer: StepTimer,
+): Promise<PreparedPackage> {
+  const { target, signal } = source;
+  // The worker opens libbpf, and the kernel's BTF is read, while the registry is asked.
+  const opening = kernel.library();
+  opening.catch(() => undefined);
+  const reading = readKernelBtf();
+  const { descriptor, bytes: manifestBytes } = await timer.run(
+    'resolve',
+    () => fetchReference(target, source.reference, { signal }),
+    ({ descriptor: found, bytes }) => ({ detail: `${source.reference} is ${found.digest}`, bytes: bytes.length }),
+  );
+  const manifest = parseServiceManifest(manifestBytes);
+  const signer = await timer.run(
+    'verify',
+    () => verifySigner(source, descriptor),
+    (hint) => ({ detail: hint === undefined ? 'not checked' : `signed by key ${hint}` }),
+  );
+  const { index, indexBytes, facts, btf } = await timer.run(
+    'facts',
+    async () => {
+      const config = await fetchBytes(target, manifest.config, { maxBytes: MAX_BTF_INDEX_SIZE, signal });
+      const parsed = parseBtfIndex(config);
+      checkPackage(manifest, parsed);
+      const [kernelBtf] = await Promise.all([reading, opening]);
+      const requirements = parsed.variants.flatMap((variant) => variant.requirements);
+      return {
+        index: parsed,
+        indexBytes: config,
+        btf: kernelBtf,
+        facts: await readKernelFacts({ kernel, btf: kernelBtf, for: requirements }),
+      };
+    },
+    ({ facts: read, indexBytes: config }) => ({
+      detail: `Linux ${read.release}, ${read.btf.available ? 'BTF' : 'no BTF'}`,
+      bytes: config.length,
+    }),
+  );
+  if (!facts.privileges.load) throw missingPrivilege(facts.privileges.reason);
+  const selection = await timer.run(
+    'select',
+    () => Promise.resolve(decide({ index, facts, ...(btf ? { btf } : {}) })),
+    ({ candidates }) => ({
+      detail: candidates[0] ? `variant ${candidates[0].variant} (${candidates[0].outcome})` : 'no variant fits',
+    }),
+  );
+  return {
+    descriptor,
+    manifest,
+    manifestBytes,
+    index,
+    indexBytes,
+    signer,
+    selection,
+    candidates: candidatesOf(source, index, selection, facts.release),
+  };
+}
+
+function missingPrivilege(reason = 'it is not known why'): ShimError {
+  return new ShimError('ERR_SHIM_PRIVILEGE', `this process may not load programs into the kernel: ${reason}`, {
+    hint: 'Run it as root, or with CAP_BPF, CAP_PERFMON and CAP_NET_ADMIN; "bpfship check" needs no rights.',
+  });
+}
+
+async function verifySigner(
+  { target, policy, allowUnsigned, signal }: PackageSource,
+  subject: Descriptor,
+): Promise<string | undefined> {
+  if (policy !== undefined)
+    return (await verifyArtifact({ target, subject, policy, ...(signal ? { signal } : {}) })).signer.hint;
+  if (allowUnsigned) return undefined;
+  throw new TypeError('either a policy or allowUnsigned must be given');
+}
+
+function candidatesOf(source: PackageSource, index: BtfIndex, selection: Selection, release: string): Verdict[] {
+  const { variant } = source;
+  if (variant === undefined) {
+    if (selection.candidates.length > 0) return selection.candidates;
+    throw new ShimError('ERR_SHIM_NO_VARIANT', `no variant of ${index.name} ${index.version} fits Linux ${release}`, {
+      hint: 'The table says what each variant lacks; ask the author for a variant for this kernel.',
+      selection,
+    });
+  }
+  if (!index.variants.some(({ name }) => name === variant)) {
+    throw new ShimError('ERR_SHIM_UNKNOWN_VARIANT', `${index.name} ${index.version} has no variant "${variant}"`, {
+      hint: `It has: ${[...new Set(index.variants.map(({ name }) => name))].join(', ')}`,
+    });
+  }
+  const named = selection.candidates.filter((verdict) => verdict.variant === variant);
+  if (named.length > 0) return named;
+  throw new ShimError(
+    'ERR_SHIM_NO_VARIANT',
+    `variant "${variant}" of ${index.name} ${index.version} does not fit Linux ${release}`,
+    {
+      hint: 'Leave --variant out to let the node choose.',
+      selection,
+    },
+  );
+}
+
+/** The variant that a verdict is about. */
+export function variantOf(index: BtfIndex, { variant, layer, architecture }: Verdict): Variant {
+  const found = index.variants.find(
+    (candidate) =>
+      candidate.name === variant && candidate.layer === layer && candidate.platform.architecture === architecture,
+  );
+  if (!found) throw new TypeError('a verdict is of a variant of its index');
+  return found;
+}

@@ -1,0 +1,74 @@
+import { existsSync, renameSync, rmSync } from 'node:fs';
+import { join } from 'node:path';
+import type { Kernel } from '../kernel/kernel.ts';
+import { namesIn, pinnedGenerations, type ServicePins } from './pins.ts';
+import type { Generation } from './state-schema.ts';
+
+/**
+ * Brings the pins of a service into agreement with its state, which an interrupted command may have left apart: the generation that the
+ * state calls current is made whole, everything else is detached and removed.
+ *
+ * @param current - the generation that runs by the state; `undefined` where the service is not installed.
+ * @returns what was done, a line each; nothing where all was well.
+ */
+export async function recover(kernel: Kernel, pins: ServicePins, current: Generation | undefined): Promise<string[]> {
+  const done: string[] = [];
+  if (current) {
+    for (const name of namesIn(pins.replacedMaps(current.id))) {
+      renameSync(join(pins.replacedMaps(current.id), name), join(pins.maps, name));
+      done.push(`map ${name} was given back to generation ${current.id}`);
+    }
+  }
+  const kept = current ? await linkIds(kernel, pins, current.id) : new Set<number>();
+  for (const id of pinnedGenerations(pins)) {
+    if (id === current?.id) continue;
+    await removeGeneration(kernel, pins, id, kept);
+    done.push(`what an interrupted command left of generation ${id} was removed`);
+  }
+  if (current) return [...done, ...(await correctPrograms(kernel, pins, current))];
+  if (existsSync(pins.root)) {
+    rmSync(pins.root, { recursive: true, force: true });
+    if (done.length === 0) done.push('pins that belonged to no installed service were removed');
+  }
+  return done;
+}
+
+/** Ids of the pinned links of a generation. */
+export async function linkIds(kernel: Kernel, pins: ServicePins, id: number): Promise<Set<number>> {
+  const folder = pins.links(id);
+  const links = await Promise.all(namesIn(folder).map((name) => kernel.inspectPin(join(folder, name))));
+  return new Set(links.flatMap((link) => (link ? [link.id] : [])));
+}
+
+/**
+ * Detaches the programs of a generation and removes its pins.
+ *
+ * @param kept - ids of links that another generation has taken over: they are only unpinned here.
+ */
+export async function removeGeneration(
+  kernel: Kernel,
+  pins: ServicePins,
+  id: number,
+  kept: ReadonlySet<number>,
+): Promise<void> {
+  for (const name of namesIn(pins.links(id))) {
+    const pin = join(pins.links(id), name);
+    const link = await kernel.inspectPin(pin);
+    if (link && kept.has(link.id)) rmSync(pin, { force: true });
+    else await kernel.removeLink(pin);
+  }
+  rmSync(pins.generation(id), { recursive: true, force: true });
+}
+
+/** A link that was switched in place runs the program of a generation that never came to be. */
+async function correctPrograms(kernel: Kernel, pins: ServicePins, { id, programs }: Generation): Promise<string[]> {
+  const done: string[] = [];
+  for (const { name } of programs) {
+    const link = await kernel.inspectPin(pins.link(id, name));
+    const program = await kernel.inspectPin(pins.program(id, name));
+    if (link?.kind !== 'link' || program?.kind !== 'program' || link.dead || link.programId === program.id) continue;
+    await kernel.updateLinkToPin(pins.link(id, name), pins.program(id, name));
+    done.push(`program ${name} of generation ${id} was put back in its place`);
+  }
+  return done;
+}

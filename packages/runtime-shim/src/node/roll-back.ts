@@ -1,0 +1,45 @@
+import { ShimError } from '../shim-error.ts';
+import { activate } from './activate.ts';
+import { checkAttachTargets } from './attach-targets.ts';
+import { type BringUpContext, record, resultOf, runningGeneration } from './bring-up.ts';
+import type { InstallResult } from './node-options.ts';
+import type { Generation, ServiceState } from './state-schema.ts';
+import type { StepTimer } from './steps.ts';
+import { readStoredObject, readStoredPackage } from './stored-package.ts';
+
+/**
+ * Makes an earlier generation the running one, from the local store.
+ *
+ * @param to - id of the generation; `undefined` for the newest before the current one.
+ * @throws {ShimError} `ERR_SHIM_NO_GENERATION`, and what an upgrade throws.
+ */
+export async function rollBack(
+  context: BringUpContext,
+  state: ServiceState,
+  to: number | undefined,
+  timer: StepTimer,
+): Promise<InstallResult> {
+  const { kernel, store, states, pins } = context;
+  const target = chooseGeneration(state, to);
+  const { id, attach } = target;
+  const { manifest, index, variant } = await readStoredPackage(store, target);
+  checkAttachTargets(variant, attach);
+  const object = await readStoredObject(store, manifest, variant);
+  const running = await runningGeneration(context, state);
+  const activation = await activate({ kernel, pins, next: { id, index, variant, object, attach }, running, timer });
+  const changed = { ...target, programs: activation.programs.map(({ name, hook }) => ({ name, hook })) };
+  const generations = state.generations.map((generation) => (generation.id === id ? changed : generation));
+  const warnings = await record(activation, timer, `generation ${id}`, () =>
+    states.write({ ...state, current: id, generations }),
+  );
+  return resultOf(state.name, changed, activation, timer, { rejected: [], warnings });
+}
+
+function chooseGeneration({ name, current, generations }: ServiceState, to: number | undefined): Generation {
+  const target = generations.findLast(({ id }) => (to === undefined ? id < current : id === to));
+  if (target && target.id !== current) return target;
+  const wanted = to === undefined ? 'earlier generation' : `other generation ${to}`;
+  throw new ShimError('ERR_SHIM_NO_GENERATION', `${name} has no ${wanted} to go back to`, {
+    hint: `It has: ${generations.map(({ id, version }) => `${id} (${version}${id === current ? ', runs' : ''})`).join(', ')}`,
+  });
+}

@@ -1,0 +1,211 @@
+import { existsSync, rmSync } from 'node:fs';
+import type { OciLayoutStore } from '@bpfship/oras-client';
+import type { Kernel } from '../kernel/kernel.ts';
+import { ShimError } from '../shim-error.ts';
+import { bringUp, type BringUpContext } from './bring-up.ts';
+import { ensureBpffs, releaseBpffs } from './bpffs.ts';
+import { collectGarbage } from './collect-garbage.ts';
+import { entryDecoder } from './decode-map.ts';
+import type { InstallOptions, InstallResult, NodeFolders, RollbackOptions, UpgradeOptions } from './node-options.ts';
+import { withNodeLock } from './node-lock.ts';
+import { type ServicePins, servicePins } from './pins.ts';
+import { preparePackage } from './prepare.ts';
+import { recover } from './recover.ts';
+import { rollBack } from './roll-back.ts';
+import { pinMissing, readServiceEvents, type ServiceEvent } from './service-events.ts';
+import { describeStatus, type ServiceStatus, type ServiceSummary, summarize } from './status.ts';
+import { StateFiles } from './state-files.ts';
+import { currentGeneration, type ServiceState } from './state-schema.ts';
+import { StepTimer } from './steps.ts';
+import { readStoredObject, readStoredPackage } from './stored-package.ts';
+import { uninstallService } from './uninstall.ts';
+
+/** Map types that have no entries to list. */
+const WITHOUT_ENTRIES = /ringbuf|perf_event_array|prog_array|queue|stack|bloom|arena/;
+
+/** A node: services as generations, in a state folder and in the kernel. One process changes it at a time. */
+export class ShimNode implements AsyncDisposable {
+  readonly #kernel: Kernel;
+  readonly #folders: NodeFolders;
+  readonly #store: OciLayoutStore;
+  readonly #states: StateFiles;
+
+  constructor(kernel: Kernel, folders: NodeFolders, store: OciLayoutStore) {
+    this.#kernel = kernel;
+    this.#folders = folders;
+    this.#store = store;
+    this.#states = new StateFiles(folders.stateDir);
+  }
+
+  /**
+   * Installs a service: resolve, verify, facts, select, fetch one layer, load, attach, record.
+   *
+   * @throws {ShimError}, {KernelError}, {TrustError}, {OciError}, {DocumentError}; the node is then as it was before.
+   */
+  async install(options: InstallOptions): Promise<InstallResult> {
+    const timer = new StepTimer(options.onStep);
+    const prepared = await preparePackage(options, this.#kernel, timer);
+    const { name } = prepared.index;
+    return this.#change(name, options.signal, async (context, state) => {
+      if (state) throw alreadyInstalled(state);
+      return bringUp(context, prepared, options, undefined, timer);
+    });
+  }
+
+  /** Switches an installed service to another package. Maps keep their contents; where anything fails, the running version stays. */
+  async upgrade(options: UpgradeOptions): Promise<InstallResult> {
+    const { service, signal } = options;
+    const timer = new StepTimer(options.onStep);
+    await this.#require(service);
+    const prepared = await preparePackage(options, this.#kernel, timer);
+    if (prepared.index.name !== service) {
+      throw new ShimError('ERR_SHIM_WRONG_SERVICE', `the package is ${prepared.index.name}, not ${service}`, {
+        hint: `"bpfship install" installs ${prepared.index.name} beside it.`,
+      });
+    }
+    return this.#change(service, signal, async (context) => {
+      const state = await this.#require(service);
+      const attach = { ...currentGeneration(state).attach, ...withoutEmpty(options.attach) };
+      return bringUp(context, prepared, { ...options, attach }, state, timer);
+    });
+  }
+
+  /** Goes back to a generation that the node already had, from the local store and without a network. */
+  async rollback(options: RollbackOptions): Promise<InstallResult> {
+    const { service, signal, to } = options;
+    const timer = new StepTimer(options.onStep);
+    await this.#require(service);
+    return this.#change(service, signal, async (context) => rollBack(context, await this.#require(service), to, timer));
+  }
+
+  /** Detaches a service, removes its pins, and forgets it. */
+  uninstall({ service, signal }: { service: string; signal?: AbortSignal }): Promise<void> {
+    return this.#exclusively(signal, async () => {
+      await this.#require(service);
+      await uninstallService(this.#context(service), this.#folders, service);
+    });
+  }
+
+  /** Removes content from the local store that no generation needs. @returns the digests that were removed. */
+  garbageCollect(options: { signal?: AbortSignal } = {}): Promise<string[]> {
+    return this.#exclusively(options.signal, async () => collectGarbage(this.#store, await this.#states.all()));
+  }
+
+  /** All installed services. */
+  async list(): Promise<ServiceSummary[]> {
+    return (await this.#states.all()).map((state) => summarize(state, this.#pins(state.name)));
+  }
+
+  /** One service, as it really is in the kernel. */
+  async status(service: string): Promise<ServiceStatus> {
+    const state = await this.#require(service);
+    const { variant } = await readStoredPackage(this.#store, currentGeneration(state));
+    return describeStatus(this.#kernel, state, variant, this.#pins(service));
+  }
+
+  /** The service's events, decoded by BTF, until the signal aborts. A buffer has one reader: two share the events between them. */
+  async *events(service: string, { signal }: { signal: AbortSignal }): AsyncGenerator<ServiceEvent> {
+    const state = await this.#require(service);
+    const { manifest, index, variant } = await readStoredPackage(this.#store, currentGeneration(state));
+    const object = await readStoredObject(this.#store, manifest, variant);
+    yield* readServiceEvents({ kernel: this.#kernel, pins: this.#pins(service), index, variant, object, signal });
+  }
+
+  /** Entries of a map, decoded by BTF; `undefined` for maps that have no entries to list, such as ring buffers. */
+  async dumpMap(service: string, map: string, limit: number): Promise<Record<string, unknown>[] | undefined> {
+    const state = await this.#require(service);
+    const { manifest, variant } = await readStoredPackage(this.#store, currentGeneration(state));
+    const found = variant.maps.find(({ name }) => name === map);
+    if (!found) {
+      throw new ShimError('ERR_SHIM_NO_MAP', `${service} has no map "${map}"`, {
+        hint: `It has: ${variant.maps.map(({ name }) => name).join(', ')}`,
+      });
+    }
+    if (WITHOUT_ENTRIES.test(found.type)) return undefined;
+    const pin = this.#pins(service).map(map);
+    if (!existsSync(pin)) throw pinMissing(service, map);
+    const decode = entryDecoder(await readStoredObject(this.#store, manifest, variant), map);
+    const entries = await this.#kernel.dumpMap(pin, limit);
+    return entries.map(decode);
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    await this.#kernel[Symbol.asyncDispose]();
+  }
+
+  /** Changes a service under the node's lock, after what an interrupted command may have left was put right. */
+  #change(
+    service: string,
+    signal: AbortSignal | undefined,
+    action: (context: BringUpContext, state: ServiceState | undefined) => Promise<InstallResult>,
+  ): Promise<InstallResult> {
+    return this.#exclusively(signal, async () => {
+      const { bpffsDir, stateDir } = this.#folders;
+      const state = await this.#states.read(service);
+      ensureBpffs(bpffsDir, stateDir);
+      try {
+        const recovered = await recover(this.#kernel, this.#pins(service), state && currentGeneration(state));
+        const result = await action(this.#context(service), state);
+        return { ...result, warnings: [...recovered, ...result.warnings] };
+      } catch (error) {
+        leaveNoFolders(this.#folders, state ? undefined : this.#pins(service));
+        throw error;
+      }
+    });
+  }
+
+  #exclusively<T>(signal: AbortSignal | undefined, action: () => Promise<T>): Promise<T> {
+    const { lockWaitMs } = this.#folders;
+    return withNodeLock(this.#kernel, this.#folders.stateDir, action, {
+      ...(lockWaitMs === undefined ? {} : { waitMs: lockWaitMs }),
+      ...(signal === undefined ? {} : { signal }),
+    });
+  }
+
+  #context(service: string): BringUpContext {
+    return {
+      kernel: this.#kernel,
+      store: this.#store,
+      states: this.#states,
+      folders: this.#folders,
+      pins: this.#pins(service),
+    };
+  }
+
+  #pins(service: string): ServicePins {
+    return servicePins(this.#folders.bpffsDir, service);
+  }
+
+  async #require(service: string): Promise<ServiceState> {
+    const state = await this.#states.read(service);
+    if (state) return state;
+    const names = await this.#states.names();
+    throw new ShimError('ERR_SHIM_NOT_INSTALLED', `${service} is not installed on this node`, {
+      hint:
+        names.length > 0
+          ? `Installed: ${names.join(', ')}`
+          : 'Nothing is installed; "bpfship install REFERENCE" installs a service.',
+    });
+  }
+}
+
+/** After a failed change: an install leaves no pin behind, and a mount that was made for it goes. The error on its way is what counts. */
+function leaveNoFolders({ bpffsDir, stateDir }: NodeFolders, pins: ServicePins | undefined): void {
+  try {
+    if (pins) rmSync(pins.root, { recursive: true, force: true });
+    releaseBpffs(bpffsDir, stateDir);
+  } catch {
+    // The next change of the service removes what is left.
+  }
+}
+
+function alreadyInstalled(state: ServiceState): ShimError {
+  const { version } = currentGeneration(state);
+  return new ShimError('ERR_SHIM_ALREADY_INSTALLED', `${state.name} ${version} is installed already`, {
+    hint: `To switch it to another version: bpfship upgrade ${state.name} REFERENCE`,
+  });
+}
+
+function withoutEmpty(attach: InstallOptions['attach'] = {}): NonNullable<InstallOptions['attach']> {
+  return Object.fromEntries(Object.entries(attach).filter(([, target]) => Object.keys(target).length > 0));
+}

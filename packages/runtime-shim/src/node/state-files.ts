@@ -1,0 +1,100 @@
+import { mkdir, open, readdir, readFile, rename, rm } from 'node:fs/promises';
+import { join } from 'node:path';
+import { DocumentError, parseDocument } from '@bpfship/media-types';
+import { ShimError, stateError } from '../shim-error.ts';
+import { encodePinName } from './pins.ts';
+import { type ServiceState, ServiceStateSchema } from './state-schema.ts';
+
+/** State of one service is read up to this size. */
+const MAX_STATE_SIZE: number = 4 * 1024 * 1024;
+
+/** The node's state on disk: one file for each service, replaced in one step. */
+export class StateFiles {
+  readonly #folder: string;
+
+  constructor(stateDir: string) {
+    this.#folder = join(stateDir, 'services');
+  }
+
+  /** A service's state; `undefined` where it is not installed. @throws {ShimError} `ERR_SHIM_STATE_CORRUPT`: it is never guessed. */
+  async read(service: string): Promise<ServiceState | undefined> {
+    const path = this.#path(service);
+    let bytes: Uint8Array;
+    try {
+      bytes = await readFile(path);
+    } catch (error) {
+      if ((error as NodeJS.ErrnoException).code === 'ENOENT') return undefined;
+      throw stateError(error, `reading ${path}`);
+    }
+    try {
+      const state = parseDocument(bytes, {
+        name: 'service state',
+        schema: ServiceStateSchema,
+        maxSize: MAX_STATE_SIZE,
+      });
+      if (state.name !== service)
+        throw new DocumentError('ERR_DOCUMENT_INVALID', 'service state', `it is the state of ${state.name}`);
+      return state;
+    } catch (cause) {
+      throw new ShimError('ERR_SHIM_STATE_CORRUPT', `the state file ${path} is damaged: ${(cause as Error).message}`, {
+        hint: `Restore ${path} from a backup, or move it away and install the service again; its pins stay until then.`,
+        cause,
+      });
+    }
+  }
+
+  /** Writes a service's state: whole or not at all. */
+  async write(state: ServiceState): Promise<void> {
+    const path = this.#path(state.name);
+    const temporary = `${path}.new`;
+    try {
+      await mkdir(this.#folder, { recursive: true, mode: 0o700 });
+      const file = await open(temporary, 'w', 0o600);
+      try {
+        await file.writeFile(`${JSON.stringify(state, undefined, 2)}\n`);
+        await file.sync();
+      } finally {
+        await file.close();
+      }
+      await rename(temporary, path);
+      await syncFolder(this.#folder);
+    } catch (error) {
+      await rm(temporary, { force: true }).catch(() => undefined);
+      throw stateError(error, `writing ${path}`);
+    }
+  }
+
+  /** Forgets a service. */
+  async remove(service: string): Promise<void> {
+    await rm(this.#path(service), { force: true });
+  }
+
+  /** Names of all installed services, sorted. */
+  async names(): Promise<string[]> {
+    const files = await readdir(this.#folder).catch((): string[] => []);
+    return files
+      .filter((file) => file.endsWith('.json'))
+      .map((file) => file.slice(0, -'.json'.length).replaceAll('@', '/').replaceAll('%', '.'))
+      .sort();
+  }
+
+  /** Every service's state. @throws {ShimError} as {@link read}. */
+  async all(): Promise<ServiceState[]> {
+    const states = await Promise.all((await this.names()).map((name) => this.read(name)));
+    return states.filter((state) => state !== undefined);
+  }
+
+  #path(service: string): string {
+    return join(this.#folder, `${encodePinName(service)}.json`);
+  }
+}
+
+/** A rename is on disk only when its folder is. */
+async function syncFolder(path: string): Promise<void> {
+  const folder = await open(path, 'r');
+  try {
+    await folder.sync();
+  } finally {
+    await folder.close();
+  }
+}

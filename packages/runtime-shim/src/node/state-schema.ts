@@ -1,0 +1,78 @@
+import { CName, Digest, SemanticVersion, ServiceName, VariantName, line } from '@bpfship/media-types';
+import { z } from 'zod';
+import type { AttachTargets } from './attach-targets.ts';
+
+/** What the node keeps of a service, in `services/<name>.json`. */
+export interface ServiceState {
+  schemaVersion: 1;
+  name: string;
+  /** Id of the generation that runs. */
+  current: number;
+  /** Oldest first; kept for rollback. */
+  generations: Generation[];
+}
+
+/** One installed state of a service on this node. */
+export interface Generation {
+  id: number;
+  version: string;
+  variant: string;
+  architecture?: string;
+  /** Where the package came from, without tag. */
+  source: string;
+  /** Manifest of the package, which is in the local store. */
+  manifest: { digest: string; size: number };
+  /** Layer of the variant. */
+  layer: string;
+  /** Who signed the package; absent where that was not checked. */
+  signer?: string;
+  attach: AttachTargets;
+  /** Programs that were attached, with their hooks. */
+  programs: { name: string; hook: string }[];
+  /** RFC 3339. */
+  created: string;
+}
+
+const AttachTargetSchema = z.object({
+  interfaceName: line(64).exactOptional(),
+  xdpMode: z.enum(['native', 'generic']).exactOptional(),
+  cgroupPath: line(4096).exactOptional(),
+});
+
+const GenerationId = z.number().int().min(1).max(Number.MAX_SAFE_INTEGER);
+
+/** Schema of {@link ServiceState}. */
+export const ServiceStateSchema: z.ZodType<ServiceState> = z
+  .object({
+    schemaVersion: z.literal(1),
+    name: ServiceName,
+    current: GenerationId,
+    generations: z
+      .array(
+        z.object({
+          id: GenerationId,
+          version: SemanticVersion,
+          variant: VariantName,
+          architecture: line(32).exactOptional(),
+          source: line(4096),
+          manifest: z.object({ digest: Digest, size: z.number().int().min(1) }),
+          layer: Digest,
+          signer: line(512).exactOptional(),
+          attach: z.record(z.string(), AttachTargetSchema),
+          programs: z.array(z.object({ name: CName, hook: line(512) })),
+          created: z.iso.datetime(),
+        }),
+      )
+      .min(1),
+  })
+  .refine(
+    ({ current, generations }) => generations.some(({ id }) => id === current),
+    'the current generation is not in the list',
+  );
+
+/** The generation that runs. */
+export function currentGeneration(state: ServiceState): Generation {
+  const found = state.generations.find(({ id }) => id === state.current);
+  if (!found) throw new TypeError('a checked state has its current generation');
+  return found;
+}

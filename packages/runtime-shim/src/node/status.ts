@@ -1,0 +1,103 @@
+import { existsSync } from 'node:fs';
+import type { Variant } from '@bpfship/media-types';
+import type { Kernel } from '../kernel/kernel.ts';
+import type { ServicePins } from './pins.ts';
+import { currentGeneration, type ServiceState } from './state-schema.ts';
+
+/** `attached`: every link is there. `degraded`: some are gone. `detached`: all are gone, as after a reboot. */
+export type RunState = 'attached' | 'degraded' | 'detached';
+
+/** One line of `bpfship ps`. */
+export interface ServiceSummary {
+  name: string;
+  version: string;
+  variant: string;
+  generation: number;
+  state: RunState;
+  /** Number of attached programs. */
+  programs: number;
+  digest: string;
+}
+
+/** A service in detail. */
+export interface ServiceStatus extends Omit<ServiceSummary, 'programs'> {
+  source: string;
+  signer?: string;
+  generations: { id: number; version: string; variant: string; digest: string; created: string; current: boolean }[];
+  programs: {
+    name: string;
+    hook: string;
+    state: 'attached' | 'detached';
+    id?: number;
+    tag?: string;
+    /** `programId`: the program that it runs; another one than `id` only after an upgrade was interrupted. */
+    link?: { id: number; type: string; pin: string; programId: number };
+  }[];
+  maps: { name: string; type: string; pin: string; id?: number }[];
+}
+
+/** A summary from the state and the presence of pins; the kernel is not asked. */
+export function summarize(state: ServiceState, pins: ServicePins): ServiceSummary {
+  const { id, version, variant, manifest, programs } = currentGeneration(state);
+  const attached = programs.filter(({ name }) => existsSync(pins.link(id, name))).length;
+  return {
+    name: state.name,
+    version,
+    variant,
+    generation: id,
+    state: runState(attached, programs.length),
+    programs: attached,
+    digest: manifest.digest,
+  };
+}
+
+function runState(attached: number, all: number): RunState {
+  if (attached === all) return 'attached';
+  return attached > 0 ? 'degraded' : 'detached';
+}
+
+/** A service in detail, as the kernel has it: a link whose interface is gone is none. */
+export async function describeStatus(
+  kernel: Kernel,
+  state: ServiceState,
+  variant: Variant,
+  pins: ServicePins,
+): Promise<ServiceStatus> {
+  const generation = currentGeneration(state);
+  const programs: ServiceStatus['programs'] = [];
+  for (const { name, hook } of generation.programs) {
+    const pin = pins.link(generation.id, name);
+    const link = await kernel.inspectPin(pin);
+    const program = await kernel.inspectPin(pins.program(generation.id, name));
+    programs.push({
+      name,
+      hook,
+      state: link?.kind === 'link' && !link.dead ? 'attached' : 'detached',
+      ...(program?.kind === 'program' ? { id: program.id, tag: program.tag } : {}),
+      ...(link?.kind === 'link' ? { link: { id: link.id, type: link.type, pin, programId: link.programId } } : {}),
+    });
+  }
+  const maps: ServiceStatus['maps'] = [];
+  for (const { name, type } of variant.maps.filter((map) => !map.name.startsWith('.'))) {
+    const info = await kernel.inspectPin(pins.map(name));
+    if (info) maps.push({ name, type, pin: pins.map(name), id: info.id });
+  }
+  const { programs: _count, ...summary } = summarize(state, pins);
+  const attached = programs.filter((program) => program.state === 'attached').length;
+  return {
+    ...summary,
+    state: runState(attached, programs.length),
+    source: generation.source,
+    ...(generation.signer === undefined ? {} : { signer: generation.signer }),
+    generations: state.generations.map(({ id, version, variant: name, manifest, created }) => ({
+      id,
+      version,
+      variant: name,
+      digest: manifest.digest,
+      created,
+      current: id === state.current,
+    })),
+    programs,
+    maps,
+  };
+}

@@ -1,0 +1,83 @@
+import { rm } from 'node:fs/promises';
+import { join } from 'node:path';
+import {
+  type BtfIndex,
+  MAX_BTF_INDEX_SIZE,
+  MAX_VARIANT_LAYER_SIZE,
+  MEDIA_TYPE_OCI_MANIFEST,
+  parseBtfIndex,
+  parseServiceManifest,
+  type ServiceManifest,
+  type Variant,
+  variantLayer,
+} from '@bpfship/media-types';
+import { fetchBytes, type OciLayoutStore } from '@bpfship/oras-client';
+import { readVariantLayer } from '../variant-layer/read-variant-layer.ts';
+import { ShimError } from '../shim-error.ts';
+import type { PreparedPackage } from './prepare.ts';
+import type { Generation } from './state-schema.ts';
+
+/** Keeps manifest and BTF index of a package in the local store, so that a rollback needs no network. */
+export async function storePackage(
+  store: OciLayoutStore,
+  { descriptor, manifest, manifestBytes, indexBytes }: PreparedPackage,
+): Promise<void> {
+  await store.push(manifest.config, indexBytes);
+  await store.push(
+    { mediaType: descriptor.mediaType, digest: descriptor.digest, size: descriptor.size },
+    manifestBytes,
+  );
+}
+
+/**
+ * A generation's package from the local store; every byte is verified again.
+ *
+ * @throws {ShimError} `ERR_SHIM_STATE_CORRUPT` where the store has lost or changed it.
+ */
+export async function readStoredPackage(
+  store: OciLayoutStore,
+  generation: Generation,
+): Promise<{ manifest: ServiceManifest; index: BtfIndex; variant: Variant }> {
+  const { id, version } = generation;
+  return withStore(store, `the package of generation ${id} (${version})`, async () => {
+    const descriptor = { mediaType: MEDIA_TYPE_OCI_MANIFEST, ...generation.manifest };
+    const manifest = parseServiceManifest(await fetchBytes(store, descriptor));
+    const index = parseBtfIndex(await fetchBytes(store, manifest.config, { maxBytes: MAX_BTF_INDEX_SIZE }));
+    const variant = index.variants.find(
+      ({ name, layer, platform }) =>
+        name === generation.variant && layer === generation.layer && platform.architecture === generation.architecture,
+    );
+    if (variant) return { manifest, index, variant };
+    throw new TypeError(`it has no variant "${generation.variant}" with the layer ${generation.layer}`);
+  });
+}
+
+/** The object of a generation from the local store. @throws {ShimError} `ERR_SHIM_STATE_CORRUPT`. */
+export async function readStoredObject(
+  store: OciLayoutStore,
+  manifest: ServiceManifest,
+  variant: Variant,
+): Promise<Uint8Array> {
+  return withStore(store, `the layer of variant "${variant.name}"`, async () => {
+    const layer = variantLayer(manifest, variant);
+    return readVariantLayer(await fetchBytes(store, layer, { maxBytes: MAX_VARIANT_LAYER_SIZE }), layer, variant);
+  });
+}
+
+/** Removes a blob from the local store; nothing where it is not there. */
+export async function removeBlob(store: OciLayoutStore, digest: string): Promise<void> {
+  const [algorithm = '', hex = ''] = digest.split(':');
+  await rm(join(store.path, 'blobs', algorithm, hex), { force: true });
+}
+
+async function withStore<T>({ path }: OciLayoutStore, what: string, read: () => Promise<T>): Promise<T> {
+  try {
+    return await read();
+  } catch (cause) {
+    throw new ShimError('ERR_SHIM_STATE_CORRUPT', `the local store ${path} has not ${what} as it was installed`, {
+      hint: 'Uninstall the service and install it again; what runs in the kernel goes on until then.',
+      ...(cause instanceof Error ? { details: `  ${cause.message}` } : {}),
+      cause,
+    });
+  }
+}

@@ -1,0 +1,63 @@
+import { existsSync, rmSync } from 'node:fs';
+import type { Variant } from '@bpfship/media-types';
+import type { Kernel } from '../kernel/kernel.ts';
+import { KernelError, type KernelErrorCode } from '../kernel/kernel-error.ts';
+import type { RunningGeneration } from './activation.ts';
+import type { ServicePins } from './pins.ts';
+import type { UndoList } from './undo-list.ts';
+
+/** Errors that say that a link must be made anew, and not that the new program is bad. */
+const ATTACH_ANEW: ReadonlySet<KernelErrorCode> = new Set([
+  'ERR_KERNEL_LINK_UPDATE_UNSUPPORTED',
+  'ERR_KERNEL_LINK_DEAD',
+  'ERR_KERNEL_NOT_FOUND',
+]);
+
+/** Which of the running programs gives way to a new one. An interface has room for one XDP program, whatever its name is. */
+export function predecessorOf(
+  running: RunningGeneration,
+  next: Variant,
+  pins: ServicePins,
+  { name, hook }: { name: string; hook: string },
+): { name: string } | undefined {
+  const atHook = running.programs.filter(
+    (program) => program.hook === hook && existsSync(pins.link(running.id, program.name)),
+  );
+  const sameName = atHook.find((program) => program.name === name);
+  if (sameName || !hook.startsWith('xdp:')) return sameName;
+  return atHook.find((program) => !next.programs.some((other) => other.name === program.name));
+}
+
+/** The new program, and where its link is to be pinned. */
+export interface Place {
+  kernel: Kernel;
+  pins: ServicePins;
+  /** Handle of the loaded object. */
+  object: number;
+  program: string;
+  linkPin: string;
+}
+
+/**
+ * Puts a program into the running link where the kernel can, and pins the link a second time for the new generation. The old pin stays, so
+ * that the running generation is whole until the new one is recorded.
+ */
+export async function switchInPlace(
+  { kernel, pins, object, program, linkPin }: Place,
+  old: { id: number; program: string },
+  undoing: UndoList,
+): Promise<boolean> {
+  const oldPin = pins.link(old.id, old.program);
+  try {
+    await kernel.updateLink(oldPin, object, program);
+  } catch (error) {
+    if (error instanceof KernelError && ATTACH_ANEW.has(error.code)) return false;
+    throw error;
+  }
+  undoing.push(`switching ${old.program} back`, () =>
+    kernel.updateLinkToPin(oldPin, pins.program(old.id, old.program)),
+  );
+  await kernel.copyPin(oldPin, linkPin);
+  undoing.push(`unpinning ${program}`, () => rmSync(linkPin, { force: true }));
+  return true;
+}

@@ -1,0 +1,51 @@
+import { mkdir, stat } from 'node:fs/promises';
+import { join, resolve } from 'node:path';
+import { OciLayoutStore } from '@bpfship/oras-client';
+import type { Kernel } from './kernel/kernel.ts';
+import { openKernel, type OpenKernelOptions } from './kernel/open-kernel.ts';
+import { ShimNode } from './node/shim-node.ts';
+import { ShimError, stateError } from './shim-error.ts';
+
+/** Where a node keeps what it has. */
+export interface OpenNodeOptions extends OpenKernelOptions {
+  /** Default `/var/lib/bpfship`. Made with mode 0700. */
+  stateDir?: string;
+  /** Folder for pins; its parent is a BPF file system, or becomes one. Default `/sys/fs/bpf/bpfship`. */
+  bpffsDir?: string;
+  /** Milliseconds that another process's work on the node is waited for. Default 30,000. */
+  lockWaitMs?: number;
+  /** The way to the kernel, which the node then owns. Default: a new one. */
+  kernel?: Kernel;
+}
+
+/**
+ * Opens this node. The kernel is not asked for anything yet.
+ *
+ * @throws {ShimError} where its state folder cannot be used, or others may write to it.
+ */
+export async function openNode(options: OpenNodeOptions = {}): Promise<ShimNode> {
+  const { stateDir = '/var/lib/bpfship', bpffsDir = '/sys/fs/bpf/bpfship', lockWaitMs, kernel } = options;
+  await makeStateFolder(stateDir);
+  const store = await OciLayoutStore.open(join(stateDir, 'store'), { create: true });
+  const folders = { stateDir: resolve(stateDir), bpffsDir: resolve(bpffsDir) };
+  return new ShimNode(
+    kernel ?? openKernel(options),
+    { ...folders, ...(lockWaitMs === undefined ? {} : { lockWaitMs }) },
+    store,
+  );
+}
+
+async function makeStateFolder(path: string): Promise<void> {
+  let mode: number;
+  try {
+    await mkdir(path, { recursive: true, mode: 0o700 });
+    ({ mode } = await stat(path));
+  } catch (error) {
+    throw stateError(error, `making the state folder ${path}`);
+  }
+  // What stands in it is loaded into the kernel.
+  if ((mode & 0o022) === 0) return;
+  throw new ShimError('ERR_SHIM_STATE', `others may write to the state folder ${path}`, {
+    hint: `Name a folder of your own, or: chmod 700 ${path}`,
+  });
+}

@@ -1,0 +1,84 @@
+import { describe, expect, it } from 'vitest';
+import type { Requirement } from '@bpfship/media-types';
+import { readHooks } from '../../src/facts/hooks.ts';
+import { readKernelBtf } from '../../src/facts/kernel-btf.ts';
+import { matchesPattern } from '../../src/facts/matches-pattern.ts';
+
+const programs = ['x'];
+const at = (hook: string, value: string): Requirement => ({ kind: 'attach-target', hook, value, programs });
+
+describe('readHooks', () => {
+  it('knows functions, system calls and patterns by kallsyms', async () => {
+    const hooks = await readHooks(
+      [
+        at('kprobe', 'do_exit+0x10'),
+        at('kretprobe', 'no_such_function'),
+        at('kprobe-multi', 'do_exi?'),
+        at('kprobe-multi', 'no_such_*'),
+        at('ksyscall', 'execve'),
+        at('ksyscall', 'no_such_call'),
+      ],
+      undefined,
+    );
+    expect(hooks).toEqual({
+      kprobe: { 'do_exit+0x10': true },
+      kretprobe: { no_such_function: false },
+      'kprobe-multi': { 'do_exi?': true, 'no_such_*': false },
+      ksyscall: { execve: true, no_such_call: false },
+    });
+  });
+
+  it('leaves to BTF what the kernel image has, and never says no for what BTF decides', async () => {
+    const btf = await readKernelBtf();
+    const requirements = [
+      at('fentry', 'do_exit'),
+      at('fentry', 'no_such_function'),
+      at('raw-tracepoint', 'sched_process_exec'),
+      at('raw-tracepoint', 'no_such_tracepoint'),
+      { kind: 'kfunc', value: 'no_such_kfunc', weak: false, programs },
+      { kind: 'ksym', value: 'no_such_typed', typed: true, weak: false, programs },
+    ];
+    expect(await readHooks(requirements, btf)).toEqual({});
+  });
+
+  it('finds by kallsyms what the BTF of the image has not, as of modules', async () => {
+    const requirements = [at('fentry', 'do_exit'), at('fentry', 'no_such_function')];
+    expect(await readHooks(requirements, new Uint8Array(1))).toEqual({ fentry: { do_exit: true } });
+  });
+
+  it('knows untyped symbols as the loader does', async () => {
+    const requirements = ['do_exit', 'no_such_symbol'].map((value) => ({
+      kind: 'ksym',
+      value,
+      typed: false,
+      weak: false,
+      programs,
+    }));
+    expect(await readHooks(requirements, undefined)).toEqual({ ksym: { do_exit: true, no_such_symbol: false } });
+  });
+});
+
+describe('matchesPattern', () => {
+  it.each([
+    ['abc', 'abc', true],
+    ['abc', 'abcd', false],
+    ['abc', 'ab', false],
+    ['abc', '*', true],
+    ['', '*', true],
+    ['', '', true],
+    ['', '?', false],
+    ['abc', 'a*c', true],
+    ['abc', 'a*b', false],
+    ['abcbc', 'a*bc', true],
+    ['abc', '?b?', true],
+    ['a.c', 'a.c', true],
+    ['abc', 'a.c', false],
+    ['abc', '*a*b*c*', true],
+  ])('%j, %j: %j', (name, pattern, expected) => {
+    expect(matchesPattern(name, pattern)).toBe(expected);
+  });
+
+  it('ends for patterns made to last', () => {
+    expect(matchesPattern('a'.repeat(2000), `${'a*'.repeat(500)}b`)).toBe(false);
+  });
+});
