@@ -1,0 +1,85 @@
+import { type BpfMap, type BpfObject, BpfObjectError, deriveRequirements, readBpfObject } from '@bpfship/bpf-object';
+import type { EventStream, Variant, VariantMap } from '@bpfship/media-types';
+import type { BuiltObject } from '../build/built-project.ts';
+import { DevkitError } from '../devkit-error.ts';
+import { objectPath } from '../pack/layers.ts';
+import { describeProgram } from './describe-program.ts';
+import { mapSchema } from './map-schema.ts';
+
+/** Map types that carry events. */
+const EVENT_MAP_TYPES: readonly string[] = ['ringbuf', 'perf_event_array'];
+
+/**
+ * A variant as the BTF index describes it, from its object.
+ *
+ * @throws {DevkitError} `ERR_OBJECT_INVALID`.
+ */
+export function describeVariant(built: BuiltObject, layer: string, events: readonly EventStream[]): Variant {
+  try {
+    const object = readBpfObject(built.bytes);
+    checkObject(object, built, events);
+    const programs = object.programs.filter(({ autoload }) => autoload).map(describeProgram);
+    if (programs.length === 0) throw invalid(built, 'holds no program', 'Give a function a section: SEC("xdp")');
+    const { requirements, types } = deriveRequirements(object);
+    const needsTypes = requirements.some(({ kind }) => kind === 'core-relocation');
+    return {
+      name: built.variant,
+      layer,
+      platform: {
+        byteOrder: built.byteOrder,
+        ...(built.architecture === undefined ? {} : { architecture: built.architecture }),
+      },
+      object: { path: objectPath(built), digest: built.digest, size: built.bytes.length },
+      license: object.license,
+      programs,
+      maps: object.maps.map((map) => describeMap(object, map)),
+      ...(needsTypes ? { types: Buffer.from(types).toString('base64') } : {}),
+      requirements,
+    };
+  } catch (cause) {
+    if (!(cause instanceof BpfObjectError)) throw cause;
+    throw invalid(built, `is no usable BPF object: ${cause.message}`, cause.hint, cause);
+  }
+}
+
+function describeMap({ btf }: BpfObject, map: BpfMap): VariantMap {
+  const { name, type, keySize, valueSize, maxEntries, flags } = map;
+  const schema = btf === undefined ? undefined : mapSchema(btf, map);
+  return { name, type, keySize, valueSize, maxEntries, flags, ...(schema === undefined ? {} : { schema }) };
+}
+
+/** What the project file says must be in the object. */
+function checkObject({ littleEndian, btf, maps }: BpfObject, built: BuiltObject, events: readonly EventStream[]): void {
+  if (littleEndian !== (built.byteOrder === 'little')) {
+    throw invalid(built, `is not ${built.byteOrder}-endian`, 'Build the project again.');
+  }
+  for (const { map: name, type } of events) {
+    const map = maps.find((candidate) => candidate.name === name);
+    if (map === undefined) {
+      throw invalid(
+        built,
+        `has no map "${name}", which "events" names`,
+        `It has: ${maps.map((other) => other.name).join(', ')}.`,
+      );
+    }
+    if (!EVENT_MAP_TYPES.includes(map.type)) {
+      const hint = 'Events go through a BPF_MAP_TYPE_RINGBUF or BPF_MAP_TYPE_PERF_EVENT_ARRAY.';
+      throw invalid(built, `has a map "${name}" of type ${map.type}, which carries no events`, hint);
+    }
+    if (!btf || btf.typesNamed(type, 'struct').length === 0) {
+      throw invalid(
+        built,
+        `has no struct ${type} in its BTF, which "events" names`,
+        `clang keeps only types that maps, functions or variables use: make struct ${type} the value of a map.`,
+      );
+    }
+  }
+}
+
+function invalid({ path, variant }: BuiltObject, what: string, hint: string, cause?: unknown): DevkitError {
+  return new DevkitError('ERR_OBJECT_INVALID', `the object ${path} of variant "${variant}" ${what}`, {
+    file: path,
+    hint,
+    cause,
+  });
+}

@@ -1,0 +1,91 @@
+import { CName, type EventStream, SemanticVersion, ServiceName, VariantName, line } from '@bpfship/media-types';
+import { z } from 'zod';
+import { ARCHITECTURE_NAMES, type ArchitectureName } from '../build/architectures.ts';
+
+/** Content of `ebpf-service.yaml`. */
+export interface ProjectFile {
+  name: string;
+  version: string;
+  description?: string;
+  licenses?: string;
+  source?: string;
+  docs?: string[];
+  include?: string[];
+  defines?: Record<string, string | number>;
+  events?: EventStream[];
+  variants: {
+    name: string;
+    sources: string[];
+    defines?: Record<string, string | number>;
+    flags?: string[];
+    architectures?: ArchitectureName[];
+    byteOrder?: 'little' | 'big';
+  }[];
+}
+
+/** The name that a project file has. */
+export const PROJECT_FILE_NAME = 'ebpf-service.yaml';
+
+const Path = z
+  .string()
+  .min(1)
+  .max(1024)
+  .regex(/^[^/\\\p{Cc}][^\\\p{Cc}]*$/u, 'must be a path relative to the project file, with "/"');
+
+const Defines = z.record(
+  z.string().regex(/^[A-Za-z_][A-Za-z0-9_]*$/, 'must be a C identifier'),
+  z.union([z.number().int(), line(1024)]),
+);
+
+/**
+ * Flags that choose warnings, code generation or the language. Those that would change what is built from what, load code into the
+ * compiler, or undo reproducibility belong to the devkit.
+ */
+const Flag = z
+  .string()
+  .max(256)
+  .regex(
+    /^-(?:W(?![alp],)[A-Za-z0-9=+-]+|m(?:cpu=|no-)?[A-Za-z0-9=-]+|O[0-3sz]|std=[a-z0-9]+|f(?!plugin|pass-plugin|debug-|file-|macro-|profile)[A-Za-z0-9=-]+)$/,
+    'must be a flag such as -Wextra, -mcpu=v3, -O2, -std=gnu11 or -fno-builtin; use "defines" and "include" for -D and -I',
+  )
+  .refine((flag) => flag !== '-mllvm', 'must not be -mllvm');
+
+const ProjectVariantSchema = z.strictObject({
+  name: VariantName.describe('Unique name of the variant'),
+  sources: z.array(Path).length(1, 'must name exactly one C file').describe('The C file, relative to this file'),
+  defines: Defines.exactOptional().describe('Preprocessor definitions of this variant'),
+  flags: z.array(Flag).max(64).exactOptional().describe('Further flags for clang'),
+  architectures: z
+    .array(z.enum(ARCHITECTURE_NAMES))
+    .min(1)
+    .exactOptional()
+    .describe('CPU architectures to compile for; default: amd64 and arm64 (s390x for big-endian)'),
+  byteOrder: z.enum(['little', 'big']).exactOptional().describe('Default: little'),
+});
+
+/** Schema of `ebpf-service.yaml`. Unknown keys are errors: a misspelt key must not silently mean nothing. */
+export const ProjectFileSchema: z.ZodType<ProjectFile> = z.strictObject({
+  name: ServiceName.describe('Canonical name of the service; signatures bind it'),
+  version: SemanticVersion.describe('Semantic version; in quotes where YAML would read a number'),
+  description: line(1024).exactOptional().describe('One line'),
+  licenses: line(256).exactOptional().describe('SPDX licence expression'),
+  source: z
+    .url({ protocol: /^https?$/ })
+    .max(2048)
+    .exactOptional()
+    .describe('URL of the source repository'),
+  docs: z.array(Path).max(64).exactOptional().describe('Files of the documentation layer'),
+  include: z.array(Path).max(64).exactOptional().describe('Folders that #include searches'),
+  defines: Defines.exactOptional().describe('Preprocessor definitions of all variants'),
+  events: z
+    .array(z.strictObject({ map: CName, type: CName, description: line(1024).exactOptional() }))
+    .max(256)
+    .exactOptional()
+    .describe('Maps that carry events, and the struct of one event'),
+  variants: z.array(ProjectVariantSchema).min(1).max(64).describe('In the order of preference'),
+});
+
+/** The JSON Schema of `ebpf-service.yaml`, for editors. */
+export function projectFileJsonSchema(): object {
+  return z.toJSONSchema(ProjectFileSchema, { io: 'input' });
+}

@@ -1,0 +1,39 @@
+import type { EventStream } from '@bpfship/media-types';
+import type { ArchitectureName } from '../build/architectures.ts';
+
+/** A service as its author describes it in `ebpf-service.yaml`, checked, with absolute paths. */
+export interface Project {
+  /** The project file. */
+  file: string;
+  /** Its folder; relative paths in the file start here. */
+  directory: string;
+  name: string;
+  /** Semantic version. */
+  version: string;
+  description?: string;
+  /** SPDX licence expression. */
+  licenses?: string;
+  /** URL of the source repository. */
+  source?: string;
+  events: EventStream[];
+  /** Folders that `#include` searches. */
+  include: string[];
+  /** Files of the documentation layer. */
+  docs: string[];
+  /** In the order of preference. */
+  variants: ProjectVariant[];
+}
+
+/** One variant to compile. */
+export interface ProjectVariant {
+  name: string;
+  /** The C file. */
+  source: string;
+  /** Preprocessor definitions: those of the project, and over them those of the variant. */
+  defines: Record<string, string | number>;
+  /** Further flags for clang. */
+  flags: string[];
+  /** OCI architecture names to compile for. */
+  architectures: ArchitectureName[];
+  byteOrder: 'little' | 'big';
+}
