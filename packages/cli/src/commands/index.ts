@@ -1,0 +1,55 @@
+import type { Command } from 'commander';
+import type { GetContext } from '../context.ts';
+import { createBuildCommand, createInitCommand, createPackCommand } from './author.ts';
+import { createCheckCommand } from './check.ts';
+import { createCopyCommand } from './copy.ts';
+import { createGenerateKeyPairCommand } from './generate-key-pair.ts';
+import { createHubCommand } from './hub.ts';
+import { createInspectCommand } from './inspect.ts';
+import { createInstallCommand, createUpgradeCommand } from './install.ts';
+import { createLoginCommand, createLogoutCommand } from './login.ts';
+import { createLogsCommand } from './logs.ts';
+import { createPsCommand, createStatusCommand } from './ps.ts';
+import { createPullCommand } from './pull.ts';
+import { createPushCommand } from './push.ts';
+import { createRollbackCommand, createUninstallCommand } from './rollback.ts';
+import { createRunCommand } from './run.ts';
+import { createInfoCommand, createSearchCommand } from './search.ts';
+import { createSignCommand } from './sign.ts';
+import { createVerifyCommand } from './verify.ts';
+import { createVersionCommand } from './version.ts';
+
+/** One command with the group that help lists it in. */
+export interface CommandEntry {
+  readonly group: string;
+  readonly create: (getContext: GetContext) => Command;
+}
+
+/** All commands, in the order in which help lists them: the way of a package from its author to the kernel. */
+export const commands: readonly CommandEntry[] = [
+  { group: 'Author', create: createInitCommand },
+  { group: 'Author', create: createBuildCommand },
+  { group: 'Author', create: createPackCommand },
+  { group: 'Author', create: createInspectCommand },
+  { group: 'Trust', create: createGenerateKeyPairCommand },
+  { group: 'Trust', create: createSignCommand },
+  { group: 'Trust', create: createVerifyCommand },
+  { group: 'Registry', create: createPushCommand },
+  { group: 'Registry', create: createPullCommand },
+  { group: 'Registry', create: createCopyCommand },
+  { group: 'Registry', create: createLoginCommand },
+  { group: 'Registry', create: createLogoutCommand },
+  { group: 'Node', create: createCheckCommand },
+  { group: 'Node', create: createRunCommand },
+  { group: 'Node', create: createInstallCommand },
+  { group: 'Node', create: createPsCommand },
+  { group: 'Node', create: createStatusCommand },
+  { group: 'Node', create: createLogsCommand },
+  { group: 'Node', create: createUpgradeCommand },
+  { group: 'Node', create: createRollbackCommand },
+  { group: 'Node', create: createUninstallCommand },
+  { group: 'Hub', create: createSearchCommand },
+  { group: 'Hub', create: createInfoCommand },
+  { group: 'Hub', create: createHubCommand },
+  { group: 'Other', create: createVersionCommand },
+];

@@ -1,0 +1,95 @@
+import { Command } from 'commander';
+import type { GetContext } from '../context.ts';
+import { addExamples } from '../options/examples.ts';
+import { addNodeOptions, checkServiceName, type NodeOptionValues, openLocalNode } from '../options/node-options.ts';
+import { formatEvent } from '../terminal/format-event.ts';
+import { table } from '../terminal/table.ts';
+
+/** Entries of one map that `status --maps` shows. */
+const MAP_ENTRIES = 20;
+
+/** `bpfship ps` */
+export function createPsCommand(getContext: GetContext): Command {
+  const command = new Command('ps')
+    .alias('list')
+    .summary('list installed services')
+    .description('Lists the services that are installed on this node.');
+  addExamples(addNodeOptions(command), [
+    ['As a table', 'bpfship ps'],
+    ['As JSON', 'bpfship ps --format json'],
+    ['Only names', 'bpfship ps -q'],
+  ]);
+  return command.action(async (values: NodeOptionValues) => {
+    const context = getContext();
+    await using node = await openLocalNode(values, context);
+    const services = await node.list();
+    context.printer.result({
+      text: () =>
+        services.length === 0
+          ? 'No service is installed.'
+          : table([
+              ['SERVICE', 'VERSION', 'VARIANT', 'GENERATION', 'STATE', 'PROGRAMS', 'DIGEST'],
+              ...services.map((service) => [
+                service.name,
+                service.version,
+                service.variant,
+                String(service.generation),
+                service.state,
+                String(service.programs),
+                service.digest.slice(0, 19),
+              ]),
+            ]),
+      data: services,
+      brief: services.map(({ name }) => name).join('\n'),
+    });
+  });
+}
+
+/** `bpfship status SERVICE` */
+export function createStatusCommand(getContext: GetContext): Command {
+  const command = new Command('status')
+    .summary('show a service in detail')
+    .description('Shows the generations, programs, links and maps of a service, as they really are in the kernel.')
+    .argument('<service>', 'the installed service')
+    .option('--maps', 'show what is in its maps');
+  addExamples(addNodeOptions(command), [
+    ['In detail', 'bpfship status exec-watch'],
+    ['With the contents of its maps', 'bpfship status xdp-guard --maps'],
+    ['As JSON', 'bpfship status exec-watch --format json'],
+  ]);
+  return command.action(async (name: string, values: NodeOptionValues & { maps?: boolean }) => {
+    const context = getContext();
+    const service = checkServiceName(name);
+    await using node = await openLocalNode(values, context);
+    const status = await node.status(service);
+    const contents: Record<string, Record<string, unknown>[]> = {};
+    for (const map of values.maps ? status.maps : []) {
+      const entries = await node.dumpMap(status.name, map.name, MAP_ENTRIES);
+      if (entries) contents[map.name] = entries;
+    }
+    const lines = [
+      `${status.name} ${status.version}, variant ${status.variant}, ${status.state}`,
+      `Digest: ${status.digest}`,
+      `Source: ${status.source}`,
+      'Generations:',
+      ...status.generations.map(
+        ({ id, version, variant, current }) => `  ${current ? '*' : ' '} ${id}: ${version}, variant ${variant}`,
+      ),
+      'Programs:',
+      ...status.programs.map(
+        ({ name: program, hook, id, state }) =>
+          `  ${program} at ${hook}${id === undefined ? '' : `, id ${id}`}, ${state}`,
+      ),
+      'Maps:',
+      ...status.maps.flatMap((map) => [
+        `  ${map.name} (${map.type}, ${map.pin})`,
+        ...(contents[map.name] ?? []).map((entry) => `    ${formatEvent(entry)}`),
+      ]),
+    ];
+    context.printer.result({
+      text: lines.join('\n'),
+      data: values.maps ? { ...status, contents } : status,
+      brief: status.state,
+    });
+  });
+}

@@ -1,0 +1,65 @@
+import { Command } from 'commander';
+import type { GetContext } from '../context.ts';
+import { addExamples } from '../options/examples.ts';
+import { wholeNumber } from '../options/numbers.ts';
+import {
+  addNodeOptions,
+  checkServiceName,
+  type NodeOptionValues,
+  openLocalNode,
+  showSteps,
+} from '../options/node-options.ts';
+
+/** `bpfship rollback SERVICE` */
+export function createRollbackCommand(getContext: GetContext): Command {
+  const command = new Command('rollback')
+    .summary('go back to an earlier generation')
+    .description(
+      'Switches a service back to a generation that this node already had, from the local store and without a network.',
+    )
+    .argument('<service>', 'the installed service')
+    .option('--to <generation>', 'the generation to go back to; default: the one before', wholeNumber(1));
+  addExamples(addNodeOptions(command), [
+    ['To the generation before', 'bpfship rollback exec-watch'],
+    ['To a certain one', 'bpfship rollback exec-watch --to 1'],
+    ['What there is to go back to', 'bpfship status exec-watch'],
+  ]);
+  return command.action(async (name: string, values: NodeOptionValues & { to?: number }) => {
+    const context = getContext();
+    const service = checkServiceName(name);
+    await using node = await openLocalNode(values, context);
+    const result = await node.rollback({
+      service,
+      ...(values.to === undefined ? {} : { to: values.to }),
+      onStep: showSteps(context),
+      signal: context.signal,
+    });
+    for (const line of result.warnings) context.printer.warn(line);
+    context.printer.result({
+      text: `Rolled ${result.service} back to ${result.version}, variant ${result.variant}, generation ${result.generation}`,
+      data: result,
+      brief: String(result.generation),
+    });
+  });
+}
+
+/** `bpfship uninstall SERVICE` */
+export function createUninstallCommand(getContext: GetContext): Command {
+  const command = new Command('uninstall')
+    .alias('rm')
+    .summary('remove a service from the kernel and the node')
+    .description('Detaches the programs of a service, removes its pins and maps, and forgets its generations.')
+    .argument('<service>', 'the installed service');
+  addExamples(addNodeOptions(command), [
+    ['Remove a service', 'bpfship uninstall exec-watch'],
+    ['Remove all', 'bpfship ps -q | xargs -n1 bpfship uninstall'],
+    ['See first what there is', 'bpfship ps'],
+  ]);
+  return command.action(async (name: string, values: NodeOptionValues) => {
+    const context = getContext();
+    const service = checkServiceName(name);
+    await using node = await openLocalNode(values, context);
+    await node.uninstall({ service });
+    context.printer.result({ text: `Uninstalled ${service}`, data: { service }, brief: service });
+  });
+}

@@ -1,0 +1,55 @@
+import type { BtfIndex } from '@bpfship/media-types';
+import type { KernelFacts } from '@bpfship/portability';
+import { openKernel, readKernelBtf, readKernelFacts } from '@bpfship/runtime-shim';
+
+/** What `bpfship info` shows of a node. */
+export interface NodeInfo {
+  text: string;
+  data: Record<string, unknown>;
+  facts: KernelFacts;
+}
+
+/** Reads only the facts that a package's requirements need. */
+export async function readFactsFor(index: BtfIndex): Promise<{ facts: KernelFacts; btf: Uint8Array | undefined }> {
+  await using kernel = openKernel();
+  const btf = await readKernelBtf();
+  const requirements = index.variants.flatMap((variant) => variant.requirements);
+  return { facts: await readKernelFacts({ kernel, btf, for: requirements }), btf };
+}
+
+function known(table: Record<string, boolean>): string {
+  const answers = Object.values(table);
+  return `${answers.filter(Boolean).length} of ${answers.length} asked`;
+}
+
+/**
+ * Reads this node's facts.
+ *
+ * @param includeBtf - puts the kernel's BTF into the facts, so that they decide elsewhere as they do here.
+ */
+export async function readNodeInfo(includeBtf: boolean): Promise<NodeInfo> {
+  await using kernel = openKernel();
+  const btf = await readKernelBtf();
+  const facts = await readKernelFacts({ kernel, btf, includeBtf });
+  const library = await kernel
+    .library()
+    .catch((error: unknown) => ({ version: `not usable: ${(error as Error).message}`, path: '' }));
+  const data = {
+    kernel: facts.release,
+    architecture: facts.architecture,
+    btf: facts.btf.available,
+    libbpf: library,
+    privileges: facts.privileges,
+    node: process.versions.node,
+  };
+  const text = [
+    `Kernel: Linux ${facts.release} (${facts.architecture}, ${facts.byteOrder}-endian)`,
+    `BTF: ${facts.btf.available ? `yes, ${facts.btf.size} bytes` : 'no'}`,
+    `libbpf: ${library.version}${library.path === '' ? '' : ` (${library.path})`}`,
+    `May load programs: ${facts.privileges.load ? 'yes' : `no: ${facts.privileges.reason ?? 'unknown'}`}`,
+    `Program types: ${known(facts.programTypes)}`,
+    `Map types: ${known(facts.mapTypes)}`,
+    `Features: ${known(facts.features)}`,
+  ].join('\n');
+  return { text, data, facts };
+}

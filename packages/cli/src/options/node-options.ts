@@ -1,0 +1,77 @@
+import { type Command, Option } from 'commander';
+import type { AttachTargets, InstallProgress, ShimNode } from '@bpfship/runtime-shim';
+import { openNode } from '@bpfship/runtime-shim';
+import { CliError } from '../cli-error.ts';
+import type { CommandContext } from '../context.ts';
+import { formatBytes, formatDuration } from '../terminal/table.ts';
+
+/** Values of the options that {@link addNodeOptions} adds. */
+export interface NodeOptionValues {
+  stateDir?: string;
+}
+
+/** Options of every command that works on the node's state. */
+export function addNodeOptions(command: Command): Command {
+  return command.addOption(
+    new Option('--state-dir <folder>', 'state folder of the node (default: /var/lib/bpfship)')
+      .env('BPFSHIP_STATE_DIR')
+      .helpGroup('Node options:'),
+  );
+}
+
+/** Opens the node: its state folder, its pins, its kernel. */
+export function openLocalNode(values: NodeOptionValues, { streams }: CommandContext): Promise<ShimNode> {
+  const { env } = streams;
+  return openNode({
+    ...(values.stateDir === undefined ? {} : { stateDir: values.stateDir }),
+    ...(env['BPFSHIP_BPFFS'] === undefined ? {} : { bpffsDir: env['BPFSHIP_BPFFS'] }),
+  });
+}
+
+/** Values of the options that {@link addAttachOptions} adds. */
+export interface AttachOptionValues {
+  interface?: string;
+  variant?: string;
+  xdpMode?: 'native' | 'generic';
+}
+
+/** Options that say where a service attaches and in which form. */
+export function addAttachOptions(command: Command): Command {
+  const group = 'Attach options:';
+  command.addOption(new Option('-i, --interface <name>', 'network interface for XDP programs').helpGroup(group));
+  command.addOption(
+    new Option('--xdp-mode <mode>', 'how XDP programs attach (default: the kernel chooses)')
+      .choices(['native', 'generic'])
+      .helpGroup(group),
+  );
+  command.addOption(new Option('--variant <name>', 'use this variant instead of the selected one').helpGroup(group));
+  return command;
+}
+
+/** Where the programs attach, from the options. */
+export function attachTargets({ interface: interfaceName, xdpMode }: AttachOptionValues): AttachTargets {
+  return {
+    '*': {
+      ...(interfaceName === undefined ? {} : { interfaceName }),
+      ...(xdpMode === undefined ? {} : { xdpMode }),
+    },
+  };
+}
+
+/** Shows the steps of an install or upgrade as they happen, on stderr. */
+export function showSteps({ printer }: CommandContext): (progress: InstallProgress) => void {
+  return ({ step, milliseconds, detail, bytes }) => {
+    const size = bytes ? `, ${formatBytes(bytes)}` : '';
+    printer.status(`  ${step.padEnd(8)} ${detail} (${formatDuration(milliseconds)}${size})`);
+  };
+}
+
+/** A service's name as an argument. @throws {CliError} for something that is a reference or a path. */
+export function checkServiceName(name: string): string {
+  if (/^[a-z0-9]+([._/-][a-z0-9]+)*$/.test(name)) return name;
+  throw new CliError(
+    'ERR_CLI_USAGE',
+    `"${name.slice(0, 128)}" is not a service name`,
+    'Services are named as "bpfship ps" shows them, e.g. exec-watch.',
+  );
+}
