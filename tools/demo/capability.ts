@@ -6,7 +6,7 @@ export async function whyNotHere(): Promise<string | undefined> {
   if (process.getuid?.() !== 0) return 'this is not root';
   const { load, reason } = await readPrivileges();
   if (!load) return reason;
-  await using kernel = openKernel();
+  const kernel = openKernel();
   try {
     const [raw, xdp] = await kernel.probe([
       { kind: 'program-type', programType: 'raw_tracepoint' },
@@ -16,5 +16,7 @@ export async function whyNotHere(): Promise<string | undefined> {
   } catch {
     // libbpf is not installed yet; whoever is root can install it.
     return undefined;
+  } finally {
+    await kernel[Symbol.asyncDispose]();
   }
 }

@@ -55,7 +55,8 @@ class KernelWorker implements Channel {
   #failure: KernelError | undefined;
 
   constructor(libbpfPath: string | undefined) {
-    const file = import.meta.url.endsWith('.ts') ? './worker.ts' : './worker.js';
+    // Unbuilt sources use the built worker: Node 22 cannot parse `using`, which only the build takes away.
+    const file = import.meta.url.endsWith('.ts') ? '../../dist/kernel/worker.js' : './worker.js';
     this.#worker = new Worker(new URL(file, import.meta.url), { workerData: { libbpfPath } });
     this.#worker.on('message', (answer: Answer) => this.#take(answer));
     this.#worker.on('error', (error) => {
