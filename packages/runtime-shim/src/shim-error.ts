@@ -1,4 +1,5 @@
 import { explainSelection, type Selection } from '@bpfship/portability';
+import { KernelError } from './kernel/kernel-error.ts';
 
 /** Stable codes of {@link ShimError}. */
 export type ShimErrorCode =
@@ -44,10 +45,18 @@ export class ShimError extends Error {
   }
 }
 
-/** A failed file operation of the node's state as a typed error. */
+/** Whether an error is that of a file operation, which has no type of its own yet. */
+export function isFileError(error: unknown): boolean {
+  return error instanceof Error && 'syscall' in error && 'errno' in error;
+}
+
+/** A failed file operation of the node's state as a typed error; the operation may be the kernel worker's. */
 export function stateError(error: unknown, what: string): ShimError {
   if (error instanceof ShimError) return error;
-  const code = (error as NodeJS.ErrnoException | undefined)?.code ?? String(error);
+  const code =
+    error instanceof KernelError
+      ? (error.errno ?? error.code)
+      : ((error as NodeJS.ErrnoException | undefined)?.code ?? String(error));
   if (code === 'ENOSPC' || code === 'EDQUOT') {
     return new ShimError('ERR_SHIM_NO_SPACE', `no space left while ${what}`, {
       hint: 'Free some disk space and try again.',

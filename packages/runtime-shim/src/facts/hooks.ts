@@ -7,6 +7,7 @@ import {
   type Requirement,
 } from '@bpfship/media-types';
 import { matchesPattern } from './matches-pattern.ts';
+import { findInModules, type ModuleName } from './module-btf.ts';
 
 const TRACEFS = ['/sys/kernel/tracing', '/sys/kernel/debug/tracing'];
 
@@ -14,7 +15,7 @@ const TRACEFS = ['/sys/kernel/tracing', '/sys/kernel/debug/tracing'];
 interface SymbolWitness {
   /** Symbols any of which shows that the target is there. */
   symbols(target: string): string[];
-  /** String of the kernel's BTF without which the target is not in the kernel image, but perhaps in a module. */
+  /** Name in the kernel's BTF without which the target is not in the kernel image, but perhaps in a module. */
   btfName?(target: string): string;
   /** Whether kallsyms lacks nothing that the hook could take: then a target that is not listed is not there. */
   complete: boolean;
@@ -26,7 +27,6 @@ const SYSTEM_CALL: SymbolWitness = {
   symbols: (target) => ['__x64_sys_', '__arm64_sys_', '__riscv_sys_', '__se_sys_', 'sys_'].map((head) => head + target),
   complete: true,
 };
-const BTF_FUNCTION: SymbolWitness = { symbols: (target) => [target], btfName: (target) => target, complete: false };
 const TRACEPOINT: SymbolWitness = {
   symbols: (target) => [`__tracepoint_${target}`, `__traceiter_${target}`],
   btfName: (target) => `btf_trace_${target}`,
@@ -34,18 +34,24 @@ const TRACEPOINT: SymbolWitness = {
 };
 
 /** By hook; the others are answered by BTF alone, or at run time. */
-const WITNESSES: ReadonlyMap<string, SymbolWitness> = new Map([
+const SYMBOL_WITNESSES: ReadonlyMap<string, SymbolWitness> = new Map([
   ...['kprobe', 'kretprobe', 'kprobe-multi', 'kretprobe-multi', 'kprobe-session'].map(
     (hook): [string, SymbolWitness] => [hook, FUNCTION],
   ),
   ['ksyscall', SYSTEM_CALL],
   ['kretsyscall', SYSTEM_CALL],
-  ['fentry', BTF_FUNCTION],
-  ['fexit', BTF_FUNCTION],
-  ['fmod-ret', BTF_FUNCTION],
   ['raw-tracepoint', TRACEPOINT],
-  ['btf-tracepoint', TRACEPOINT],
 ]);
+
+/** What a program refers to by BTF id, which kallsyms cannot promise: name and kind in BTF. */
+const BTF_WITNESSES: ReadonlyMap<string, (target: string) => ModuleName> = new Map([
+  ...['fentry', 'fexit', 'fmod-ret'].map((hook): [string, (target: string) => ModuleName] => [hook, functionNamed]),
+  ['btf-tracepoint', (target: string): ModuleName => ({ name: `btf_trace_${target}`, kinds: ['typedef'] })],
+]);
+
+function functionNamed(name: string): ModuleName {
+  return { name, kinds: ['func'] };
+}
 
 /** A question to kallsyms: where its answer goes, and what gives it. */
 interface SymbolQuestion {
@@ -55,13 +61,23 @@ interface SymbolQuestion {
   complete: boolean;
 }
 
+/** A question to the BTF of modules. */
+interface ModuleQuestion extends ModuleName {
+  hook: string;
+  target: string;
+}
+
 /**
- * Answers for hooks and symbols that the BTF of the kernel image cannot answer: tracepoints by tracefs; functions, symbols and what only
- * modules have by kallsyms (spec/kernel-facts.md, "Modules"). What cannot be read is left out.
+ * Answers for hooks and symbols that the BTF of the kernel image cannot answer: tracepoints by tracefs; what only modules have by their
+ * BTF; functions and symbols by kallsyms (spec/kernel-facts.md, "Modules"). What cannot be read is left out.
+ *
+ * @param btf - of the kernel image.
+ * @param btfFolder - where the kernel shows the BTF of its modules. Default `/sys/kernel/btf`.
  */
 export async function readHooks(
   requirements: readonly Requirement[],
   btf: Uint8Array | undefined,
+  btfFolder = '/sys/kernel/btf',
 ): Promise<Record<string, Record<string, boolean>>> {
   const hooks: Record<string, Record<string, boolean>> = {};
   const answer = (hook: string, target: string, there: boolean): void => {
@@ -75,6 +91,8 @@ export async function readHooks(
   for (const { hook, value } of tracefs === undefined ? [] : tracepoints) {
     if (/^\w+\/\w+$/.test(value)) answer(hook, value, await exists(`${tracefs}/events/${value}`));
   }
+  const inModules = btf ? known.flatMap((requirement) => moduleQuestion(requirement, btf) ?? []) : [];
+  for (const { hook, target } of btf ? await findInModules(inModules, btf, btfFolder) : []) answer(hook, target, true);
   const questions = known.flatMap((requirement) => symbolQuestion(requirement, btf) ?? []);
   const names = questions.length > 0 ? await readSymbolNames() : undefined;
   for (const { hook, target, symbols, complete } of names ? questions : []) {
@@ -88,26 +106,43 @@ function symbolQuestion(
   requirement: Requirement & { kind: string },
   btf: Uint8Array | undefined,
 ): SymbolQuestion | undefined {
-  const known = requirement as AttachTargetRequirement | KsymRequirement | KfuncRequirement;
-  if (known.kind === 'ksym') {
-    // The loader itself looks untyped symbols up in kallsyms; typed ones it takes from BTF.
-    return { hook: 'ksym', target: known.value, symbols: [known.value], complete: !known.typed };
+  const known = requirement as AttachTargetRequirement | KsymRequirement;
+  // The loader itself looks untyped symbols up in kallsyms.
+  if (known.kind === 'ksym' && !known.typed) {
+    return { hook: 'ksym', target: known.value, symbols: [known.value], complete: true };
   }
-  if (known.kind === 'kfunc') {
-    if (hasString(btf, known.value)) return undefined;
-    return { hook: 'kfunc', target: known.value, symbols: [known.value], complete: false };
-  }
-  const witness = known.kind === 'attach-target' ? WITNESSES.get(known.hook) : undefined;
-  if (!witness || (witness.btfName && hasString(btf, witness.btfName(known.value)))) return undefined;
-  return {
-    hook: known.hook,
-    target: known.value,
-    symbols: witness.symbols(known.value),
-    complete: witness.complete,
-  };
+  const witness = known.kind === 'attach-target' ? SYMBOL_WITNESSES.get(known.hook) : undefined;
+  if (known.kind !== 'attach-target' || !witness) return undefined;
+  if (witness.btfName && hasString(btf, witness.btfName(known.value))) return undefined;
+  const { hook, value } = known;
+  return { hook, target: value, symbols: witness.symbols(value), complete: witness.complete };
 }
 
-/** Whether the bytes hold a name, whatever it is the name of. Without BTF there is nothing to ask modules for either. */
+function moduleQuestion(requirement: Requirement & { kind: string }, btf: Uint8Array): ModuleQuestion | undefined {
+  const known = requirement as AttachTargetRequirement | KsymRequirement | KfuncRequirement;
+  const { value: target } = known;
+  const hook = known.kind === 'attach-target' ? known.hook : known.kind;
+  const wanted = wantedInModules(known);
+  return wanted && !hasString(btf, wanted.name) ? { hook, target, ...wanted } : undefined;
+}
+
+function wantedInModules(known: AttachTargetRequirement | KsymRequirement | KfuncRequirement): ModuleName | undefined {
+  switch (known.kind) {
+    case 'attach-target':
+      return BTF_WITNESSES.get(known.hook)?.(known.value);
+    case 'kfunc':
+      return functionNamed(known.value);
+    case 'ksym':
+      return known.typed ? { name: known.value, kinds: ['var', 'func'] } : undefined;
+    default:
+      return undefined;
+  }
+}
+
+/**
+ * Whether the bytes hold a name, whatever it is the name of: finding out what takes ten times as long, and then it is for the image's BTF
+ * to answer. Without BTF there is nothing to ask modules for either.
+ */
 function hasString(btf: Uint8Array | undefined, name: string): boolean {
   return btf === undefined || Buffer.from(btf.buffer, btf.byteOffset, btf.byteLength).includes(`\0${name}\0`);
 }

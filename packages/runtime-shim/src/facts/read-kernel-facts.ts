@@ -32,6 +32,13 @@ const ALL_FEATURES = [
   'global-data',
   'btf-global-functions',
   'sleepable',
+  'may-goto',
+  'kprobe-multi',
+  'kprobe-session',
+  'uprobe-multi',
+  'uprobe-session',
+  'tcx',
+  'netkit',
 ];
 
 /** What to read. */

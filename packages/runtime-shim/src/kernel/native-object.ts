@@ -153,7 +153,7 @@ export class NativeObject {
 
   #reuseMaps(pins: Readonly<Record<string, string>>): void {
     for (const { name, map } of this.#eachMap()) {
-      const pin = pins[name];
+      const pin = Object.hasOwn(pins, name) ? pins[name] : undefined;
       if (pin !== undefined) reuseMap(this.#bpf, map, name, pin);
     }
   }

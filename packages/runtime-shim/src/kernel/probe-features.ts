@@ -8,7 +8,7 @@ import type { TrialProgram } from './probes.ts';
 /** Tries a program. */
 type Try = (program: TrialProgram) => { result: number; log: string };
 /** Answers for one feature; `undefined` where the right to try is missing. */
-type FeatureProbe = (bpf: Bpf, attempt: Try) => boolean | undefined;
+export type FeatureProbe = (bpf: Bpf, attempt: Try) => boolean | undefined;
 
 const F_SLEEPABLE = 1 << 4;
 const F_XDP_HAS_FRAGS = 1 << 5;
@@ -50,6 +50,8 @@ export const FEATURE_PROGRAMS: Readonly<Record<string, FeatureProbe>> = {
     MOV_R0_0,
     EXIT,
   ]),
+  // A jump that the kernel takes when the program has run for too long (6.9)
+  'may-goto': loads([MOV_R0_0, { code: 0xe5, offset: 1 }, MOV_R0_0, EXIT]),
   // A call to a function of the program itself (4.16)
   'subprogram-calls': loads([{ code: 0x85, src: 1, imm: 1 }, EXIT, MOV_R0_0, EXIT]),
   // The verifier's own words come only when the flag itself is known (5.10).

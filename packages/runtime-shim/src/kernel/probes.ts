@@ -6,7 +6,8 @@ import type { Bpf } from './native/bpf.ts';
 import { COMMAND } from './native/bpf.ts';
 import { answerOf } from './native/errno.ts';
 import { PROGRAM_TYPES } from './native/names.ts';
-import { FEATURE_PROGRAMS } from './probe-features.ts';
+import { FEATURE_PROGRAMS, type FeatureProbe } from './probe-features.ts';
+import { LINK_FEATURES } from './probe-links.ts';
 import { probeMapType } from './probe-maps.ts';
 
 /** Bytes of verifier log that a probe reads. */
@@ -22,6 +23,9 @@ const EXPECTED_ATTACH_TYPE: Readonly<Record<string, number>> = {
   lsm: 27, // BPF_LSM_MAC
   netfilter: 45, // BPF_NETFILTER
 };
+
+/** A map: a hostile index may well ask for a feature called `constructor`. */
+const FEATURES: ReadonlyMap<string, FeatureProbe> = new Map(Object.entries({ ...FEATURE_PROGRAMS, ...LINK_FEATURES }));
 
 /** Types that load only onto a certain function; the verifier's complaint about function 1 says that it knows them. */
 const NEEDS_TARGET: Readonly<Record<string, RegExp>> = {
@@ -44,6 +48,10 @@ export interface TrialProgram {
   flags?: number;
   /** The function it is for. Default, for types that need one: 1, which is none. */
   attachBtfId?: number;
+  /** Its expected attach type. Default: the one that its type does not load without, or 0. */
+  attachType?: number;
+  /** Goes on with the loaded program; its result, below zero `-errno`, is the trial's. */
+  use?: (fd: number) => number;
 }
 
 /** Answers one question by trying; `undefined` where the right to try is missing. */
@@ -102,14 +110,13 @@ function probeHelper(bpf: Bpf, type: string, number: number | undefined): boolea
 
 function probeFeature(bpf: Bpf, feature: string): boolean | undefined {
   if (feature === 'kernel-btf') return existsSync('/sys/kernel/btf/vmlinux');
-  const trial = FEATURE_PROGRAMS[feature];
-  return trial?.(bpf, (program) => tryProgram(bpf, program));
+  return FEATURES.get(feature)?.(bpf, (program) => tryProgram(bpf, program));
 }
 
 /** Loads a program only to see whether it loads. `result` below zero is `-errno`. */
 export function tryProgram(
   bpf: Bpf,
-  { type, instructions, flags = 0, attachBtfId = 1 }: TrialProgram,
+  { type, instructions, flags = 0, attachBtfId = 1, attachType = EXPECTED_ATTACH_TYPE[type] ?? 0, use }: TrialProgram,
 ): { result: number; log: string } {
   const number = PROGRAM_TYPES.indexOf(type);
   if (number < 0) return { result: -22, log: '' };
@@ -125,9 +132,14 @@ export function tryProgram(
     attr.writeUInt32LE(LOG_SIZE, 28);
     attr.writeBigUInt64LE(memory.address, 32);
     attr.writeUInt32LE(flags, 44);
-    attr.writeUInt32LE(EXPECTED_ATTACH_TYPE[type] ?? 0, 68);
+    attr.writeUInt32LE(attachType, 68);
     if (NEEDS_TARGET[type]) attr.writeUInt32LE(attachBtfId, 108);
   });
-  if (result >= 0) bpf.native.close(result);
-  return { result, log: memory.bytes.toString('latin1').split('\0')[0] ?? '' };
+  const log = memory.bytes.toString('latin1').split('\0')[0] ?? '';
+  if (result < 0) return { result, log };
+  try {
+    return { result: use?.(result) ?? result, log };
+  } finally {
+    bpf.native.close(result);
+  }
 }

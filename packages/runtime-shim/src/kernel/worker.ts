@@ -6,6 +6,7 @@ import { dumpMap, inspectPin } from './inspect.ts';
 import { KernelError } from './kernel-error.ts';
 import { removeLink, updateLink, updateLinkToPin } from './links.ts';
 import { Bpf } from './native/bpf.ts';
+import { callError } from './native/errno.ts';
 import { openNative } from './native/library.ts';
 import { NativeObject } from './native-object.ts';
 import { probe } from './probes.ts';
@@ -51,7 +52,7 @@ const methods: Record<CallMethod, (...args: never[]) => unknown> = {
   updateLinkToPin: (linkPin: string, programPin: string) => updateLinkToPin(bpf(), linkPin, programPin),
   copyPin: (from: string, to: string) => bpf().withPinned(from, (fd) => bpf().pin(fd, to)),
   lockFile(path: string) {
-    const fd = openSync(path, 'a', 0o600);
+    const fd = openLock(path);
     // LOCK_EX | LOCK_NB
     if (bpf().native.flock(fd, 2 | 4) === 0) {
       locks.add(fd);
@@ -71,6 +72,15 @@ const methods: Record<CallMethod, (...args: never[]) => unknown> = {
   inspectPin: (path: string) => inspectPin(bpf(), path),
   dumpMap: (path: string, limit: number) => dumpMap(bpf(), path, limit),
 };
+
+function openLock(path: string): number {
+  try {
+    return openSync(path, 'a', 0o600);
+  } catch (error) {
+    const { errno = 0 } = error as NodeJS.ErrnoException;
+    throw callError('ERR_KERNEL_CALL', `opening ${path}`, errno);
+  }
+}
 
 function objectOf(id: number): NativeObject {
   const object = objects.get(id);

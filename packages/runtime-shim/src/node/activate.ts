@@ -72,7 +72,7 @@ async function attachAll(
     if (!program) continue;
     const target = targetOf(next.attach, name);
     const hook = hookOf(program, target);
-    const before = running && predecessorOf(running, next.variant, pins, { name, hook });
+    const before = running && predecessorOf(running, next, pins, { name, hook });
     const linkPin = pins.link(next.id, name);
     const place = { kernel, pins, object: loaded.id, program: name, linkPin };
     if (running && before && (await switchInPlace(place, { id: running.id, program: before.name }, undoing))) {

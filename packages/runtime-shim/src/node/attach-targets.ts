@@ -29,12 +29,14 @@ export function hookOf(program: VariantProgram, { interfaceName, cgroupPath }: A
 /**
  * Checks what can be checked before anything is fetched or loaded.
  *
- * @throws {ShimError} `ERR_SHIM_ATTACH_TARGET` for a target that is needed and not given, or not there.
+ * @throws {ShimError} `ERR_SHIM_ATTACH_TARGET` for a target that is needed and not given, or not there, or for one that two programs want
+ * and only one can have.
  */
 export function checkAttachTargets({ programs }: Variant, targets: AttachTargets): void {
+  const taken = new Map<string, string>();
   for (const program of programs) {
     const { interfaceName, cgroupPath } = targetOf(targets, program.name);
-    if (needsInterface(program)) checkInterface(program.name, interfaceName);
+    if (needsInterface(program)) takeInterface(program.name, checkInterface(program.name, interfaceName), taken);
     if (cgroupPath !== undefined && !existsSync(cgroupPath)) {
       throw new ShimError('ERR_SHIM_ATTACH_TARGET', `there is no cgroup ${cgroupPath} for program "${program.name}"`, {
         hint: 'Cgroups are folders: "mount -t cgroup2" shows where.',
@@ -47,7 +49,17 @@ function needsInterface({ hook }: VariantProgram): boolean {
   return hook === 'xdp';
 }
 
-function checkInterface(program: string, name: string | undefined): void {
+/** An interface has room for one XDP program. */
+function takeInterface(program: string, name: string, taken: Map<string, string>): void {
+  const other = taken.get(name);
+  taken.set(name, program);
+  if (other === undefined) return;
+  throw new ShimError('ERR_SHIM_ATTACH_TARGET', `programs "${other}" and "${program}" cannot both be on ${name}`, {
+    hint: 'An interface has room for one XDP program: name another interface for one of them.',
+  });
+}
+
+function checkInterface(program: string, name: string | undefined): string {
   if (name === undefined) {
     throw new ShimError('ERR_SHIM_ATTACH_TARGET', `program "${program}" needs a network interface`, {
       hint: `Name one: --interface ${interfaceNames().find((candidate) => candidate !== 'lo') ?? 'eth0'}`,
@@ -58,6 +70,7 @@ function checkInterface(program: string, name: string | undefined): void {
       hint: `There are: ${interfaceNames().join(', ')}`,
     });
   }
+  return name;
 }
 
 /** Interfaces of this process's network namespace; unlike /sys/class/net, this file is always of that namespace. */

@@ -33,6 +33,7 @@ export function ensureBpffs(bpffsDir: string, stateDir: string): string | undefi
   try {
     mkdirSync(bpffsDir, { recursive: true, mode: 0o700 });
   } catch (cause) {
+    if (isDenied(cause)) throw denied(`make the folder for pins ${bpffsDir}`, cause);
     throw new ShimError('ERR_SHIM_BPFFS', `the folder for pins ${bpffsDir} cannot be made`, {
       hint: `Look at what is there: ls -ld ${dirname(bpffsDir)}`,
       cause,
@@ -63,6 +64,7 @@ function mountBpffs(bpffsDir: string, stateDir: string): string {
     execFileSync('mount', ['-t', 'bpf', 'bpf', mountPoint], { stdio: 'pipe' });
     return mountPoint;
   } catch (cause) {
+    if (isDenied(cause)) throw denied(`mount a BPF file system at ${mountPoint}`, cause);
     throw new ShimError('ERR_SHIM_BPFFS', `${mountPoint} is no BPF file system, and one cannot be mounted there`, {
       hint: `As root: mount -t bpf bpf ${mountPoint}`,
       cause,
@@ -92,6 +94,19 @@ function writeMarker(stateDir: string, mountPoints: readonly string[]): void {
   const path = join(stateDir, MARKER);
   if (mountPoints.length === 0) rmSync(path, { force: true });
   else writeFileSync(path, mountPoints.map((mountPoint) => `${mountPoint}\n`).join(''), { mode: 0o600 });
+}
+
+/** Whether a right was missing: to the folder, or, where `mount` failed (it ends with a status then), to mount at all. */
+function isDenied(error: unknown): boolean {
+  const { code, status } = error as NodeJS.ErrnoException & { status?: number };
+  return code === 'EACCES' || code === 'EPERM' || (status !== undefined && process.geteuid?.() !== 0);
+}
+
+function denied(what: string, cause: unknown): ShimError {
+  return new ShimError('ERR_SHIM_PRIVILEGE', `this user may not ${what}`, {
+    hint: 'Run it as root, or name a folder of your own on a BPF file system with BPFSHIP_BPFFS.',
+    cause,
+  });
 }
 
 /** Whether the folder is empty or not there yet. */

@@ -19,7 +19,8 @@ export async function reusableMaps(
   { index, variant }: NewGeneration,
   running: RunningGeneration,
 ): Promise<Record<string, string>> {
-  const reuse: Record<string, string> = {};
+  // A map and not a record: a map of a service may well be called `constructor`.
+  const reuse = new Map<string, string>();
   const streams = new Set((index.events ?? []).map(({ map }) => map));
   for (const map of variant.maps.filter(({ name }) => !name.startsWith('.'))) {
     const { name } = map;
@@ -27,10 +28,10 @@ export async function reusableMaps(
     const before =
       running.variant.maps.find((candidate) => candidate.name === name) ?? (await running.earlierMap(name));
     const difference = before && differenceOf(before, map);
-    if (difference === undefined) reuse[name] = pins.map(name);
+    if (difference === undefined) reuse.set(name, pins.map(name));
     else if (!streams.has(name)) throw incompatible(name, difference);
   }
-  return reuse;
+  return Object.fromEntries(reuse);
 }
 
 function incompatible(name: string, difference: string): ShimError {
@@ -76,7 +77,7 @@ export async function pinMaps(
   undoing: UndoList,
 ): Promise<CarriedMap[]> {
   const named = loaded.maps.map(({ name }) => name).filter((name) => !name.startsWith('.'));
-  const fresh = named.filter((name) => reuseMaps[name] === undefined);
+  const fresh = named.filter((name) => !Object.hasOwn(reuseMaps, name));
   for (const name of fresh) {
     const pin = pins.map(name);
     if (!existsSync(pin) || runningId === undefined) continue;
@@ -92,5 +93,5 @@ export async function pinMaps(
   undoing.push('unpinning new maps', () => {
     for (const name of fresh) rmSync(pins.map(name), { force: true });
   });
-  return named.map((name) => ({ name, contents: reuseMaps[name] === undefined ? 'new' : 'kept' }));
+  return named.map((name) => ({ name, contents: Object.hasOwn(reuseMaps, name) ? 'kept' : 'new' }));
 }

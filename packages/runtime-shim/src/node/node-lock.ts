@@ -1,7 +1,8 @@
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { Kernel } from '../kernel/kernel.ts';
-import { ShimError } from '../shim-error.ts';
+import { KernelError } from '../kernel/kernel-error.ts';
+import { isFileError, ShimError, stateError } from '../shim-error.ts';
 
 /** Milliseconds that another process's work is waited for. */
 const DEFAULT_WAIT_MS = 30_000;
@@ -13,7 +14,8 @@ const INTERVAL_MS = 50;
  *
  * @param options.waitMs - default 30,000.
  * @param options.signal - ends the waiting; the action itself is not interrupted.
- * @throws {ShimError} `ERR_SHIM_LOCKED`.
+ * @throws {ShimError} `ERR_SHIM_LOCKED`; `ERR_SHIM_PRIVILEGE`, `ERR_SHIM_NO_SPACE` and `ERR_SHIM_STATE` where a file or pin cannot be
+ * used.
  */
 export async function withNodeLock<T>(
   kernel: Kernel,
@@ -25,7 +27,7 @@ export async function withNodeLock<T>(
   const path = join(stateDir, 'lock');
   const deadline = Date.now() + waitMs;
   signal?.throwIfAborted();
-  let held = await kernel.lockFile(path);
+  let held = await tryLock(kernel, path);
   while (held === undefined) {
     if (Date.now() >= deadline) {
       throw new ShimError('ERR_SHIM_LOCKED', `another bpfship works on this node (${path})`, {
@@ -33,11 +35,21 @@ export async function withNodeLock<T>(
       });
     }
     await sleep(INTERVAL_MS, undefined, signal === undefined ? {} : { signal });
-    held = await kernel.lockFile(path);
+    held = await tryLock(kernel, path);
   }
   try {
     return await action();
+  } catch (error) {
+    throw isFileError(error) ? stateError(error, `changing the node: ${(error as Error).message}`) : error;
   } finally {
     await kernel.unlockFile(held);
+  }
+}
+
+async function tryLock(kernel: Kernel, path: string): Promise<number | undefined> {
+  try {
+    return await kernel.lockFile(path);
+  } catch (error) {
+    throw error instanceof KernelError && error.errno !== undefined ? stateError(error, `opening ${path}`) : error;
   }
 }

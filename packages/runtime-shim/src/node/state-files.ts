@@ -71,7 +71,11 @@ export class StateFiles {
 
   /** Names of all installed services, sorted. */
   async names(): Promise<string[]> {
-    const files = await readdir(this.#folder).catch((): string[] => []);
+    const files = await readdir(this.#folder).catch((error: NodeJS.ErrnoException): string[] => {
+      if (error.code === 'ENOENT') return [];
+      // "Nothing is installed" would be a lie to a user who may not look.
+      throw stateError(error, `reading ${this.#folder}`);
+    });
     return files
       .filter((file) => file.endsWith('.json'))
       .map((file) => file.slice(0, -'.json'.length).replaceAll('@', '/').replaceAll('%', '.'))

@@ -1,8 +1,8 @@
 import { existsSync, rmSync } from 'node:fs';
-import type { Variant } from '@bpfship/media-types';
 import type { Kernel } from '../kernel/kernel.ts';
 import { KernelError, type KernelErrorCode } from '../kernel/kernel-error.ts';
-import type { RunningGeneration } from './activation.ts';
+import type { NewGeneration, RunningGeneration } from './activation.ts';
+import { hookOf, targetOf } from './attach-targets.ts';
 import type { ServicePins } from './pins.ts';
 import type { UndoList } from './undo-list.ts';
 
@@ -13,10 +13,13 @@ const ATTACH_ANEW: ReadonlySet<KernelErrorCode> = new Set([
   'ERR_KERNEL_NOT_FOUND',
 ]);
 
-/** Which of the running programs gives way to a new one. An interface has room for one XDP program, whatever its name is. */
+/**
+ * Which of the running programs gives way to a new one. An interface has room for one XDP program, whatever its name is; where programs
+ * change places, each gets the link that it finds there.
+ */
 export function predecessorOf(
   running: RunningGeneration,
-  next: Variant,
+  { variant, attach }: NewGeneration,
   pins: ServicePins,
   { name, hook }: { name: string; hook: string },
 ): { name: string } | undefined {
@@ -25,7 +28,8 @@ export function predecessorOf(
   );
   const sameName = atHook.find((program) => program.name === name);
   if (sameName || !hook.startsWith('xdp:')) return sameName;
-  return atHook.find((program) => !next.programs.some((other) => other.name === program.name));
+  const staying = variant.programs.filter((program) => hookOf(program, targetOf(attach, program.name)) === hook);
+  return atHook.find((program) => !staying.some((other) => other.name === program.name));
 }
 
 /** The new program, and where its link is to be pinned. */

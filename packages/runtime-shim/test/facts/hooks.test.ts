@@ -42,8 +42,10 @@ describe('readHooks', () => {
   });
 
   it('finds by kallsyms what the BTF of the image has not, as of modules', async () => {
-    const requirements = [at('fentry', 'do_exit'), at('fentry', 'no_such_function')];
-    expect(await readHooks(requirements, new Uint8Array(1))).toEqual({ fentry: { do_exit: true } });
+    const requirements = [at('raw-tracepoint', 'sched_process_exec'), at('raw-tracepoint', 'no_such_tracepoint')];
+    expect(await readHooks(requirements, new Uint8Array(1))).toEqual({
+      'raw-tracepoint': { sched_process_exec: true },
+    });
   });
 
   it('knows untyped symbols as the loader does', async () => {
