@@ -9,7 +9,7 @@ export type Requirement =
   | { kind: 'map-type'; value: string; maps: string[] }
   | { kind: 'helper'; value: string; programType: string; orElse?: string; programs: string[]; guarded?: string[] }
   | { kind: 'attach-target'; hook: string; value: string; programs: string[] }
-  | { kind: 'feature'; value: string; programs?: string[] }
+  | { kind: 'feature'; value: string; programs?: string[]; guarded?: string[] }
   | CoreRelocationRequirement
   | { kind: 'kconfig'; value: string; weak: boolean; programs: string[] }
   | { kind: 'ksym'; value: string; typed: boolean; weak: boolean; programs: string[] }
