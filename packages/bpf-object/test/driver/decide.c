@@ -6,18 +6,6 @@
  *   program index | candidates before | candidates after | error  or  value words | instruction words
  * and "failed" where libbpf gives the object up. Candidates are ids; those of the n-th module are "n:id".
  */
-#ifdef BIG_ENDIAN_HOST
-/* What libbpf reckons on a big-endian machine: the byte order matters to this file of it alone. */
-#undef __BYTE_ORDER
-#define __BYTE_ORDER __BIG_ENDIAN
-#include "relo_core.c"
-#undef __BYTE_ORDER
-#define __BYTE_ORDER __LITTLE_ENDIAN
-#undef pr_warn
-#undef pr_info
-#undef pr_debug
-#endif
-
 #define bpf_core_calc_relo_insn watch_calculation
 #define bpf_core_patch_insn watch_patch
 #include "libbpf.c"

@@ -1,6 +1,6 @@
 import { execFileSync, spawnSync } from 'node:child_process';
 import { createHash } from 'node:crypto';
-import { existsSync, mkdirSync, readdirSync, readFileSync, renameSync } from 'node:fs';
+import { existsSync, mkdirSync, readdirSync, readFileSync, renameSync, rmSync } from 'node:fs';
 import { join } from 'node:path';
 import { CACHE, fetchDebianSource } from '../../../../tools/machine/debian-archive.ts';
 import type { CoreLoader } from '../../src/index.ts';
@@ -18,17 +18,20 @@ export function buildCoreDriver(loader: CoreLoader, bigEndian = false): string {
   if (existsSync(output)) return output;
   mkdirSync(join(CACHE, 'core-driver'), { recursive: true });
   const folder = join(source, 'src');
-  // The driver includes what it watches.
-  const included = ['libbpf.c', ...(bigEndian ? ['relo_core.c'] : [])];
-  const files = readdirSync(folder).filter((name) => name.endsWith('.c') && !included.includes(name));
   const part = `${output}.${process.pid}`;
-  const defines = ['_GNU_SOURCE', '_LARGEFILE64_SOURCE', '_FILE_OFFSET_BITS=64', ...(bigEndian ? ['BIG_ENDIAN_HOST'] : [])];
-  execFileSync(
-    'gcc',
-    ['-O1', '-w', '-std=gnu11', ...defines.map((name) => `-D${name}`), '-I.', '-I../include', '-I../include/uapi']
-      .concat(['-o', part, SOURCE, ...files, '-lelf', '-lz']),
-    { cwd: folder },
-  );
+  const flags = ['-O1', '-w', '-std=gnu11', '-D_GNU_SOURCE', '-D_LARGEFILE64_SOURCE', '-D_FILE_OFFSET_BITS=64'].concat([
+    '-I.',
+    '-I../include',
+    '-I../include/uapi',
+  ]);
+  const gcc = (...args: string[]): unknown => execFileSync('gcc', [...flags, ...args], { cwd: folder });
+  // What libbpf reckons on a big-endian machine: the byte order of the machine matters to this file alone.
+  const swapped = ['-U__BYTE_ORDER__', '-D__BYTE_ORDER__=__ORDER_BIG_ENDIAN__'];
+  gcc(...(bigEndian ? swapped : []), '-c', 'relo_core.c', '-o', `${part}.o`);
+  // The driver includes libbpf.c, which it watches.
+  const files = readdirSync(folder).filter((name) => /^(?!libbpf\.c|relo_core\.c).*\.c$/.test(name));
+  gcc('-o', part, SOURCE, `${part}.o`, ...files, '-lelf', '-lz');
+  rmSync(`${part}.o`);
   renameSync(part, output);
   return output;
 }

@@ -1,5 +1,7 @@
 import {
   createCoreResolver,
+  deriveRequirements,
+  parseBtf,
   readBpfObject,
   relocatedInstruction,
   type BpfFunction,
@@ -9,8 +11,12 @@ import {
   type CoreOutcome,
   type CoreResolved,
   type CoreRelocationRecord,
+  type CoreRelocationRequirement,
 } from '../../src/index.ts';
 import type { Instruction } from '../../src/object/instruction.ts';
+import { addCoreRequirements } from '../../src/requirements/core-requirements.ts';
+import { siteKey } from '../../src/requirements/guards.ts';
+import { RequirementSet } from '../../src/requirements/requirement.ts';
 import type { CoreDecision } from './core-driver.ts';
 
 const MODES: Readonly<Record<number, number>> = { 1: 0x10, 2: 0x08, 4: 0x00, 8: 0x18 };
@@ -53,6 +59,44 @@ export function decideFromObject(bytes: Uint8Array, target: CoreTarget, loader: 
     if (decision.action === 'error') break;
   }
   return decisions;
+}
+
+/**
+ * The same decisions from what the index holds alone: each requirement is resolved once, in the order of the list, against the minimal
+ * types; each relocation then has the outcome of its requirement. Those of functions that no program reaches are in no index.
+ */
+export function decideFromIndex(bytes: Uint8Array, target: CoreTarget, loader: CoreLoader): Map<string, CoreDecision> {
+  const object = readBpfObject(bytes);
+  const decisions = new Map<string, CoreDecision>();
+  const programs = object.programs.filter(({ autoload }) => autoload);
+  const set = new RequirementSet();
+  const always = programs.map((program) => ({ program, reachOf: () => 'always' as const }));
+  const { bySite, types } = addCoreRequirements(object, always, set);
+  // A section name that libbpf does not know gives no index, but its relocations can be compared all the same.
+  const known = programs.every(({ attachment }) => attachment.type !== 'unspec');
+  const requirements = known ? deriveRequirements(object).requirements : set.list();
+  const modules = target.modules ?? [];
+  const resolver = createCoreResolver(parseBtf(types), target.kernel, { loader, modules: () => modules });
+  const outcomes = new Map<string, CoreOutcome>();
+  for (const requirement of requirements) {
+    if (requirement.kind !== 'core-relocation') continue;
+    const { relocation: kind, spec, accessSize } = requirement;
+    const instruction = { form: accessSize === undefined ? 'alu' : 'memory', memorySize: accessSize ?? 0 } as const;
+    outcomes.set(keyOf(requirement), resolver.resolve({ kind, typeId: spec[0], access: spec[1], instruction }));
+  }
+  for (const [index, entry] of object.functions.entries()) {
+    for (const [position, record] of entry.relocations.entries()) {
+      const requirement = bySite.get(siteKey({ kind: 'relocation', function: index, record: position }));
+      const outcome = requirement === undefined ? undefined : outcomes.get(keyOf(requirement));
+      if (outcome !== undefined)
+        decisions.set(`${entry.name}#${record.index}`, wordDecision(outcome, entry, record, modules));
+    }
+  }
+  return decisions;
+}
+
+function keyOf({ relocation, spec, accessSize }: CoreRelocationRequirement): string {
+  return [relocation, ...spec, accessSize ?? ''].join(' ');
 }
 
 function wordDecision(
