@@ -22,7 +22,7 @@ export function findCandidates(
 ): Candidate[] {
   const type = local.type(typeId);
   const named = (btf: Btf): number[] =>
-    btf.typesNamedEssentially(type.name).filter((id) => kindsAgree(type, btf.type(id)));
+    btf.typesNamedEssentially(type.name, type.kind).filter((id) => kindsAgree(type, btf.type(id)));
   const own = named(target).map((id) => ({ btf: target, id }));
   if (own.length > 0) return own;
   return modules().flatMap(({ name, btf }) => named(btf).map((id) => ({ btf, id, module: name })));
