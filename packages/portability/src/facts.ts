@@ -9,6 +9,11 @@ export interface KernelFacts {
   mediaType: 'application/vnd.ebpf.kernel-facts.v1+json';
   /** `uname -r`, for people; no rule compares it. */
   release: string;
+  /**
+   * LINUX_KERNEL_VERSION as a loader on this node gives it to programs, e.g. 331264 for 5.14.0. For programs that read it; no rule compares
+   * it.
+   */
+  kernelVersion?: number;
   /** OCI architecture name, e.g. `amd64`. */
   architecture: string;
   byteOrder: 'little' | 'big';

@@ -2,6 +2,8 @@ export { decide, type DecideOptions } from './decide.ts';
 export { explainSelection, selectionRows, type SelectionRow } from './explain.ts';
 export type { KernelBtfFacts, KernelFacts } from './facts.ts';
 export { kernelFactsBytes, KernelFactsSchema, MAX_KERNEL_FACTS_SIZE, parseKernelFacts } from './facts-schema.ts';
+export { followGraph, type FollowOptions, type Reached } from './guards/follow-graph.ts';
+export type { KernelAddress, KernelValue } from './guards/kernel-values.ts';
 export { judge, type JudgeOptions } from './judge.ts';
 export {
   type KernelTypes,
@@ -13,4 +15,4 @@ export {
 } from './kernel-types.ts';
 export { PortabilityError, type PortabilityErrorCode } from './portability-error.ts';
 export { type Ability, mainlineVersion } from './since/mainline-version.ts';
-export type { Finding, Outcome, Selection, Verdict } from './verdict.ts';
+export type { Finding, Outcome, ProgramVerdict, Selection, Verdict } from './verdict.ts';

@@ -16,6 +16,14 @@ export interface Finding {
   since?: string;
 }
 
+/** What comes of one program, loaded alone: of its own requirements and of those of the object as a whole. */
+export interface ProgramVerdict {
+  name: string;
+  outcome: Outcome;
+  /** Those of the verdict's findings that concern it. */
+  findings: Finding[];
+}
+
 /** What comes of holding one variant's requirements against kernel facts. */
 export interface Verdict {
   /** Name of the variant. */
@@ -27,6 +35,8 @@ export interface Verdict {
   outcome: Outcome;
   /** Unmet first, then unknown; empty where it loads. */
   findings: Finding[];
+  /** Every program of the variant, in the order of the index; empty where the platform does not fit. */
+  programs: ProgramVerdict[];
 }
 
 /** The outcome of a selection: every variant's verdict in the author's order, and the candidates in the order to try them. */

@@ -1,0 +1,430 @@
+import type { BpfObject, BpfProgram } from '../object/bpf-object.ts';
+import {
+  CLASS,
+  CODE_CALL,
+  CODE_EXIT,
+  CODE_JUMP,
+  CODE_LONG_JUMP,
+  CODE_MAY_JUMP,
+  jumpTarget,
+  type Instruction,
+} from '../object/instruction.ts';
+import { execute, type Bind, type Place, type Split } from './execute.ts';
+import { clobber, findCallback, findClobbered, KEEPS, onlyReads, spoilRegisters } from './helper-calls.ts';
+import {
+  copyState,
+  enterFunction,
+  innermost,
+  placeKey,
+  readRegister,
+  registersOf,
+  stateKey,
+  type MachineState,
+} from './machine-state.ts';
+import { compare, comparisonName } from './operations.ts';
+import { ProgramImage } from './program-image.ts';
+import { joinStates } from './join-states.ts';
+import {
+  isPointer,
+  known,
+  toExpression,
+  UNKNOWN,
+  variable,
+  ZERO,
+  type Expression,
+  type Value,
+  type Variable,
+} from './value.ts';
+
+/** Something that counts only where the verifier reaches it. */
+export type Site =
+  | { kind: 'relocation'; function: number; record: number }
+  | { kind: 'helper'; number: number }
+  | { kind: 'kfunc'; name: string };
+
+/** A decision that a value of the kernel takes. */
+export interface RawBranch {
+  op: string;
+  args: [Expression, Expression];
+  holds: number;
+  fails: number;
+}
+
+/** A stretch of the program in one state of knowledge. */
+export interface RawNode {
+  /** Positions in {@link Exploration.sites}. */
+  sites: number[];
+  /** Nodes that follow whatever the kernel is. */
+  next: number[];
+  branch?: RawBranch;
+}
+
+/** All that the verifier may see of a program. Node 0 is its start. */
+export interface Exploration {
+  sites: Site[];
+  nodes: RawNode[];
+  /** Paths were joined to come to an end: some of what is reached here may be out of reach. */
+  approximate: boolean;
+}
+
+/** What to explore, and how far. */
+export interface ExploreOptions {
+  object: BpfObject;
+  program: BpfProgram;
+  /** Gives a value of the kernel. Default: it stays a variable, and decisions over it become branches. */
+  bind?: (variable: Variable) => Value;
+  /** Load parameters: name → place in read-only data. Default: none, all read-only data is what the object says. */
+  parameters?: ReadonlyMap<string, { map: string; offset: number; size: number }>;
+  /** Instructions to execute before paths are joined. Default 300,000. */
+  maxSteps?: number;
+}
+
+const DEFAULT_MAX_STEPS = 300_000;
+/** Beyond this even joined exploration is given up: 8 frames of 1,000,000 instructions cannot be meant. */
+const MAX_JOINED_STEPS = 5_000_000;
+/** Call frames of the verifier (include/linux/bpf_verifier.h, MAX_CALL_FRAMES). */
+const MAX_FRAMES = 8;
+
+/**
+ * Follows a program as the kernel's verifier does (kernel/bpf/verifier.c, do_check): along every path, with the constants that are known on
+ * it. Values that differ from kernel to kernel stay open, and decisions over them are noted.
+ *
+ * @returns undefined where the program cannot be followed to its end within bounds.
+ */
+export function explore(options: ExploreOptions): Exploration | undefined {
+  const exact = new Explorer(options, false);
+  if (exact.run(options.maxSteps ?? DEFAULT_MAX_STEPS)) return exact.result();
+  const joined = new Explorer(options, true);
+  return joined.run(MAX_JOINED_STEPS) ? joined.result() : undefined;
+}
+
+class Explorer {
+  readonly #image: ProgramImage;
+  readonly #options: ExploreOptions;
+  readonly #joined: boolean;
+  readonly #bind: Bind;
+  readonly #nodes: RawNode[] = [];
+  readonly #states: (MachineState | undefined)[] = [];
+  readonly #open: number[] = [];
+  readonly #byKey: Map<string, number> = new Map();
+  readonly #sites: Site[] = [];
+  readonly #siteByKey: Map<string, number> = new Map();
+  #steps = 0;
+  #unsupported = false;
+
+  constructor(options: ExploreOptions, joined: boolean) {
+    this.#image = new ProgramImage(options.object);
+    this.#options = options;
+    this.#joined = joined;
+    this.#bind = options.bind ?? variable;
+  }
+
+  result(): Exploration {
+    return { sites: this.#sites, nodes: this.#nodes, approximate: this.#joined };
+  }
+
+  /** Whether it came to an end. */
+  run(maxSteps: number): boolean {
+    this.#addRoots();
+    for (let node = this.#open.pop(); node !== undefined; node = this.#open.pop()) {
+      const state = this.#states[node];
+      const raw = this.#nodes[node];
+      if (state === undefined || raw === undefined) continue;
+      if (!this.#joined) this.#states[node] = undefined;
+      raw.sites = [];
+      raw.next = [];
+      delete raw.branch;
+      this.#follow(copyState(state), raw);
+      if (this.#steps > maxSteps || this.#unsupported) return false;
+    }
+    return true;
+  }
+
+  #addRoots(): void {
+    const { object, program } = this.#options;
+    const root: RawNode = { sites: [], next: [] };
+    this.#nodes.push(root);
+    this.#states.push(undefined);
+    const indexOf = (name: string): number => object.functions.findIndex((entry) => entry.name === name);
+    const entry = program.functions[0];
+    if (entry === undefined) return;
+    root.next.push(this.#intern(enterFunction(object.functions.indexOf(entry), [{ key: 'p', kind: 'pointer' }])));
+    const globals = program.functions.slice(1).filter((candidate) => candidate.global);
+    if (globals.length === 0) return;
+    // Older verifiers look at every global function, newer ones at those that are called from where they come.
+    const eager: RawNode = { sites: [], next: [] };
+    for (const candidate of globals) eager.next.push(this.#intern(enterFunction(indexOf(candidate.name), [])));
+    this.#nodes.push(eager);
+    this.#states.push(undefined);
+    const nothing = this.#nodes.push({ sites: [], next: [] }) - 1;
+    this.#states.push(undefined);
+    const lazy = this.#bind({ kind: 'feature', name: 'lazy-global-functions' });
+    this.#decide(
+      root,
+      'jne64',
+      lazy,
+      ZERO,
+      () => nothing,
+      () => nothing - 1,
+    );
+  }
+
+  /** Executes from a state to the end of its node. */
+  #follow(state: MachineState, node: RawNode): void {
+    for (let first = true; ; first = false) {
+      const { function: index } = innermost(state);
+      const image = this.#image.function(index);
+      const instruction = image?.entry.instructions[state.at];
+      // A program that runs off its end is none that a verifier accepts.
+      if (image === undefined || instruction === undefined) return;
+      if (!first && image.joins[state.at] === 1) {
+        node.next.push(this.#intern(state));
+        return;
+      }
+      this.#steps++;
+      const place: Place = {
+        image: this.#image,
+        function: image,
+        index,
+        bind: this.#bind,
+        parameterAt: this.#parameterAt,
+      };
+      this.#visit(node, place, state.at);
+      const kind = instruction.code & 7;
+      if (kind !== CLASS.jmp && kind !== CLASS.jmp32) {
+        const split = execute(state, instruction, place);
+        if (split) {
+          this.#split(node, split);
+          return;
+        }
+      } else if (!this.#jump(state, instruction, place, node)) return;
+    }
+  }
+
+  readonly #parameterAt = (map: string, offset: number, size: number): Variable | undefined => {
+    for (const [name, place] of this.#options.parameters ?? []) {
+      if (place.map !== map || offset < place.offset || offset + size > place.offset + place.size) continue;
+      const initial = this.#image.constant(map, offset, size) ?? 0n;
+      return { kind: 'parameter', name, offset: offset - place.offset, bytes: size, initial };
+    }
+    return undefined;
+  };
+
+  #visit(node: RawNode, { function: { entry, relocations }, index }: Place, at: number): void {
+    const record = relocations.get(at);
+    if (record !== undefined) this.#site(node, `r${index} ${record}`, { kind: 'relocation', function: index, record });
+    const instruction = entry.instructions[at];
+    if (instruction?.code !== CODE_CALL) return;
+    const reference = entry.references.get(at);
+    if (reference?.kind === 'kfunc') this.#site(node, `k${reference.name}`, { kind: 'kfunc', name: reference.name });
+    else if (reference === undefined && instruction.source === 0) {
+      this.#site(node, `h${instruction.immediate}`, { kind: 'helper', number: instruction.immediate });
+    }
+  }
+
+  #site(node: RawNode, key: string, site: Site): void {
+    let position = this.#siteByKey.get(key);
+    if (position === undefined) {
+      position = this.#sites.push(site) - 1;
+      this.#siteByKey.set(key, position);
+    }
+    if (!node.sites.includes(position)) node.sites.push(position);
+  }
+
+  #split(node: RawNode, { condition, there, missing }: Split): void {
+    this.#decide(
+      node,
+      'jne64',
+      this.#resolve(condition),
+      ZERO,
+      () => this.#intern(there),
+      () => this.#intern(missing),
+    );
+  }
+
+  /** A variable that was made without asking for its value. */
+  #resolve(value: Value): Value {
+    const isVariable = value.kind === 'symbolic' && value.expression.kind === 'variable';
+    return isVariable && value.expression.kind === 'variable' ? this.#bind(value.expression.variable) : value;
+  }
+
+  #decide(node: RawNode, op: string, a: Value, b: Value, then: () => number, otherwise: () => number): void {
+    const taken = decideNow(op, a, b);
+    const [left, right] = [toExpression(a), toExpression(b)];
+    if (taken !== undefined) node.next.push(taken ? then() : otherwise());
+    else if (left && right) node.branch = { op, args: [left, right], holds: then(), fails: otherwise() };
+    else node.next.push(then(), otherwise());
+  }
+
+  /** Whether execution goes on in the same state. */
+  #jump(state: MachineState, instruction: Instruction, place: Place, node: RawNode): boolean {
+    const { code } = instruction;
+    if (code === CODE_EXIT) return this.#return(state, node);
+    if (code === CODE_CALL) return this.#call(state, instruction, place, node);
+    const target = jumpTarget(instruction, state.at);
+    if (target === undefined) {
+      // An indirect jump, or one that this version does not know.
+      this.#unsupported = true;
+      return false;
+    }
+    if (code === CODE_JUMP || code === CODE_LONG_JUMP) {
+      state.at = target;
+      return true;
+    }
+    const [taken, fallen] = [copyState(state), state];
+    taken.at = target;
+    fallen.at++;
+    const [then, otherwise] = [(): number => this.#intern(taken), (): number => this.#intern(fallen)];
+    const op = code === CODE_MAY_JUMP ? undefined : comparisonName(code, (code & 7) === CLASS.jmp ? 64 : 32);
+    if (op === undefined) {
+      node.next.push(then(), otherwise());
+      return false;
+    }
+    const a = readRegister(state, instruction.destination);
+    const b =
+      (code & 8) === 0
+        ? known(BigInt.asUintN(64, BigInt(instruction.immediate)))
+        : readRegister(state, instruction.source);
+    this.#decide(node, op, a, b, then, otherwise);
+    return false;
+  }
+
+  #return(state: MachineState, node: RawNode): boolean {
+    const { caller, callback } = innermost(state);
+    if (caller === undefined) return false;
+    if (callback) node.next.push(this.#intern(again(state, callback.registers)));
+    state.frames.pop();
+    state.at = caller.at;
+    if (callback) state.registers[0] = UNKNOWN;
+    for (let register = 1; register <= 5; register++) state.registers[register] = UNKNOWN;
+    for (const [index, value] of caller.saved.entries()) state.registers[6 + index] = value;
+    if (!callback) return true;
+    node.next.push(this.#intern(state));
+    return false;
+  }
+
+  #call(state: MachineState, instruction: Instruction, place: Place, node: RawNode): boolean {
+    const reference = place.function.entry.references.get(state.at);
+    if (reference?.kind === 'call') return this.#callFunction(state, reference.index, node);
+    const helper = reference === undefined && instruction.source === 0 ? instruction.immediate : undefined;
+    const callback = findCallback(state, helper);
+    const bytes = findClobbered(state, helper, this.#image.maps);
+    const kept = onlyReads(helper) ? copyState(state) : undefined;
+    clobber(state, bytes);
+    for (const each of kept ? [state, kept] : [state]) {
+      spoilRegisters(each);
+      each.at++;
+    }
+    if (kept) this.#forget(kept);
+    this.#forget(state);
+    if (callback) return this.#callBack(state, callback, node);
+    if (kept === undefined || stateKey(kept) === stateKey(state)) return true;
+    this.#split(node, { condition: KEEPS, there: kept, missing: state });
+    return false;
+  }
+
+  #callFunction(state: MachineState, index: number, node: RawNode): boolean {
+    const callee = this.#image.object.functions[index];
+    state.at++;
+    if (callee?.global === true) {
+      // Verified on its own, with arguments of which nothing is known.
+      node.next.push(this.#intern(enterFunction(index, [])));
+      spoilRegisters(state);
+      return true;
+    }
+    const args = state.registers.slice(1, 6);
+    return this.#enter(state, index, args, undefined);
+  }
+
+  #callBack(
+    state: MachineState,
+    { index, args, asynchronous }: { index: number; args: Value[]; asynchronous: boolean },
+    node: RawNode,
+  ): boolean {
+    if (asynchronous) {
+      node.next.push(this.#intern(enterFunction(index, args)));
+      return true;
+    }
+    node.next.push(this.#intern(copyState(state)));
+    const registers = registersOf(args);
+    return this.#enter(state, index, args, { registers });
+  }
+
+  #enter(
+    state: MachineState,
+    index: number,
+    args: readonly Value[],
+    callback: { registers: readonly Value[] } | undefined,
+  ): boolean {
+    if (state.frames.length >= MAX_FRAMES) return false;
+    const entered = enterFunction(index, args);
+    const frame = innermost(entered);
+    frame.caller = { at: state.at, saved: this.#savedRegisters(state) };
+    if (callback) frame.callback = callback;
+    state.frames.push(frame);
+    state.registers = entered.registers;
+    state.at = 0;
+    return true;
+  }
+
+  /** r6 to r9, as far as they matter where the caller goes on. */
+  #savedRegisters(state: MachineState): Value[] {
+    const relevant = this.#image.function(innermost(state).function)?.relevant[state.at] ?? 0;
+    return [6, 7, 8, 9].map((register) =>
+      (relevant & (1 << register)) === 0 ? UNKNOWN : readRegister(state, register),
+    );
+  }
+
+  /** Leaves out what cannot matter any more. */
+  #forget(state: MachineState): void {
+    const frame = innermost(state);
+    const image = this.#image.function(frame.function);
+    const relevant = image?.relevant[state.at] ?? 0;
+    for (let register = 0; register < state.registers.length; register++) {
+      if ((relevant & (1 << register)) === 0) state.registers[register] = UNKNOWN;
+    }
+    for (const { function: index, stack } of state.frames) {
+      const use = this.#image.function(index)?.stackUse;
+      if (use) stack.keepOnly(use);
+    }
+  }
+
+  #intern(state: MachineState): number {
+    const copy = copyState(state);
+    this.#forget(copy);
+    const key = this.#joined ? placeKey(copy) : stateKey(copy);
+    const existing = this.#byKey.get(key);
+    if (existing === undefined) {
+      const index = this.#nodes.push({ sites: [], next: [] }) - 1;
+      this.#states.push(copy);
+      this.#byKey.set(key, index);
+      this.#open.push(index);
+      return index;
+    }
+    const before = this.#states[existing];
+    if (this.#joined && before !== undefined && joinStates(before, copy) && !this.#open.includes(existing)) {
+      this.#open.push(existing);
+    }
+    return existing;
+  }
+}
+
+/** The state at the start of another round of the callback. */
+function again(state: MachineState, registers: readonly Value[]): MachineState {
+  const next = copyState(state);
+  next.at = 0;
+  next.registers = [...registers];
+  const frame = innermost(next);
+  // The round before has left nothing on the callback's own stack that this one may read.
+  frame.stack.keepOnly(() => false);
+  return next;
+}
+
+/** Whether the jump is taken, where that is known without knowing the kernel. */
+function decideNow(op: string, a: Value, b: Value): boolean | undefined {
+  if (a.kind === 'known' && b.kind === 'known') return compare(op, a.value, b.value);
+  const [pointer, other] = isPointer(a) ? [a, b] : [b, a];
+  const againstNull = isPointer(pointer) && other.kind === 'known' && other.value === 0n;
+  if (againstNull && op === 'jeq64') return false;
+  return againstNull && op === 'jne64' ? true : undefined;
+}
