@@ -2,17 +2,19 @@ import { CLASS, CODE_LOAD_IMM64, type Instruction } from '../object/instruction.
 import { copyState, readRegister, type MachineState } from './machine-state.ts';
 import { arithmeticName } from './operations.ts';
 import type { FunctionImage, ProgramImage } from './program-image.ts';
-import { truncate, type ConditionalRead } from './stack-memory.ts';
+import { upTo } from './range.ts';
+import { certainly, hasAbility, truncate, type Condition, type ConditionalRead } from './stack-memory.ts';
 import { accessSize } from './stack-use.ts';
 import {
   apply,
   constantsPointer,
-  isPointer,
   known,
+  maximumOf,
   optionPointer,
   POINTER,
+  ranged,
   UNKNOWN,
-  variable,
+  type Expression,
   type Value,
   type Variable,
 } from './value.ts';
@@ -27,17 +29,14 @@ export interface Place {
   /** Index of the function. */
   index: number;
   bind: Bind;
+  /** A number that no other value has yet. */
+  freshId: () => number;
   /** Parts of read-only data that are load parameters. */
   parameterAt: (map: string, offset: number, size: number) => Variable | undefined;
 }
 
-/** A read whose result a feature of the kernel decides: two states. */
-export interface Split {
-  condition: Value;
-  /** Where the kernel has the feature. */
-  there: MachineState;
-  missing: MachineState;
-}
+/** States of which a value of the kernel decides which one is right: the first whose condition holds. */
+export type Split = readonly { condition?: Condition; state: MachineState }[];
 
 /**
  * Executes an instruction that is no jump, in place. A returned split stands for the state.
@@ -55,33 +54,93 @@ export function execute(state: MachineState, instruction: Instruction, place: Pl
     case CLASS.ldx:
       return load(state, instruction, place);
     default:
-      store(state, instruction);
+      store(state, instruction, place);
       state.at++;
       return undefined;
   }
 }
 
 function calculate(state: MachineState, instruction: Instruction, place: Place): Split | undefined {
+  const cases = casesOfOffset(state, instruction, place);
+  if (cases) return cases;
+  linkCopies(state, instruction, place);
   const value = arithmetic(state, instruction, place);
   state.at++;
   const isNumber = value.kind === 'known' || value.kind === 'symbolic';
-  const feature = isNumber ? abilityFor(instruction) : undefined;
-  return setRegister(state, instruction.destination, { value, ...(feature === undefined ? {} : { feature }) });
+  const condition = isNumber ? abilityFor(instruction) : undefined;
+  const alternatives = condition ? [{ condition, value }, { value: UNKNOWN }] : [{ value }];
+  return setRegister(state, instruction.destination, { alternatives });
 }
 
 /** What only some verifiers calculate with constants. */
-function abilityFor({ code }: Instruction): Value | undefined {
+function abilityFor({ code }: Instruction): Condition | undefined {
   const isSwap = (code & 0xf0) === 0xd0;
-  if (isSwap || (code & 0xf0) === 0x80) return variable({ kind: 'feature', name: 'constant-unary' });
-  return (code & 0xf0) === 0x30 ? variable({ kind: 'feature', name: 'constant-division' }) : undefined;
+  if (isSwap || (code & 0xf0) === 0x80) return hasAbility('constant-unary');
+  return (code & 0xf0) === 0x30 ? hasAbility('constant-division') : undefined;
 }
 
-function setRegister(state: MachineState, register: number, { value, feature }: ConditionalRead): Split | undefined {
-  const missing = feature === undefined ? undefined : copyState(state);
-  state.registers[register] = value;
-  if (missing === undefined || feature === undefined) return undefined;
-  missing.registers[register] = UNKNOWN;
-  return { condition: feature, there: state, missing };
+/** After `r = s` both are the same number, whatever it is. */
+function linkCopies(state: MachineState, { code, source, offset }: Instruction, { freshId }: Place): void {
+  if (code !== 0xbf || offset !== 0) return;
+  const value = state.registers[source];
+  if (value?.kind === 'unknown' && value.id === undefined) state.registers[source] = ranged(value.range, freshId());
+}
+
+/** Places of read-only data that a value of the kernel may choose from. */
+const MAX_CASES = 32n;
+
+/** A pointer into read-only data to which a value of the kernel is added: one state for each value. */
+function casesOfOffset(state: MachineState, instruction: Instruction, place: Place): Split | undefined {
+  const { code, destination, source } = instruction;
+  if (code !== 0x0f) return undefined;
+  const [a, b] = [readRegister(state, destination), readRegister(state, source)];
+  const [pointer, offset] = a.kind === 'constants' ? [a, b] : [b, a];
+  if (pointer.kind !== 'constants' || offset.kind !== 'symbolic') return undefined;
+  const largest = maximumOf(offset.expression, (variable) => maximumOfVariable(variable, place));
+  if (largest === undefined) return undefined;
+  const values = Array.from({ length: Number(largest < MAX_CASES * 8n ? largest : 0n) + 1 }, (_, value) => value);
+  const step = stepOf(offset.expression);
+  const wanted = values.filter((value) => value % step === 0);
+  if (largest >= MAX_CASES * 8n || wanted.length > MAX_CASES) return undefined;
+  state.at++;
+  return wanted.map((value) => {
+    const each = copyState(state);
+    each.registers[destination] = constantsPointer(pointer.map, pointer.offset + value);
+    return { condition: { op: 'jeq64', a: offset, b: known(BigInt(value)) }, state: each };
+  });
+}
+
+function stepOf(expression: Expression): number {
+  if (expression.kind !== 'operation' || expression.op !== 'lsh64') return 1;
+  const by = expression.args[1];
+  return by?.kind === 'constant' && by.value < 6n ? 1 << Number(by.value) : 1;
+}
+
+function maximumOfVariable(value: Variable, { image }: Place): bigint | undefined {
+  if (value.kind === 'feature') return 1n;
+  if (value.kind !== 'relocation') return undefined;
+  const kind = image.object.functions[value.function]?.relocations[value.record]?.kind ?? '';
+  return /exists|matches|signed/.test(kind) ? 1n : undefined;
+}
+
+function setRegister(state: MachineState, register: number, { alternatives }: ConditionalRead): Split | undefined {
+  const [first] = alternatives;
+  if (alternatives.length === 1 && first && first.condition === undefined) {
+    state.registers[register] = first.value;
+    return undefined;
+  }
+  const states = alternatives.map(({ condition, value }) => {
+    const each = copyState(state);
+    each.registers[register] = value;
+    return condition ? { condition, state: each } : { state: each };
+  });
+  return states.at(-1)?.condition ? [...states, { state: withRegister(state, register, UNKNOWN) }] : states;
+}
+
+function withRegister(state: MachineState, register: number, value: Value): MachineState {
+  const copy = copyState(state);
+  copy.registers[register] = value;
+  return copy;
 }
 
 function arithmetic(state: MachineState, instruction: Instruction, place: Place): Value {
@@ -176,28 +235,40 @@ function packetLoad(state: MachineState): void {
 
 function load(state: MachineState, instruction: Instruction, place: Place): Split | undefined {
   const { code, destination } = instruction;
-  const { value, feature } = readMemory(state, instruction, place);
+  const { alternatives } = readMemory(state, instruction, place);
+  const size = accessSize(code);
   const isSigned = (code & 0xe0) === 0x80;
-  const result = isSigned ? apply(`sext${accessSize(code) * 8}`, value) : value;
   state.at++;
-  return setRegister(state, destination, { value: result, ...(feature === undefined ? {} : { feature }) });
+  return setRegister(state, destination, {
+    alternatives: alternatives.map(({ condition, value }) => {
+      const result = isSigned ? apply(`sext${size * 8}`, value) : value;
+      return condition ? { condition, value: result } : { value: result };
+    }),
+  });
 }
 
 function readMemory(state: MachineState, { code, source, offset }: Instruction, place: Place): ConditionalRead {
   const base = readRegister(state, source);
   const size = accessSize(code);
+  // At most as much as so many bytes hold.
+  const unread: Value = size === 8 ? UNKNOWN : ranged(upTo((1n << BigInt(size * 8)) - 1n));
   switch (base.kind) {
     case 'stack': {
-      const read = state.frames[base.frame]?.stack.read(base.offset + offset, size) ?? { value: UNKNOWN };
-      // What is read is a pointer, or the same whether the feature is there or not.
-      return isPointer(read.value) || read.value.kind === 'unknown' ? { value: read.value } : read;
+      const read = state.frames[base.frame]?.stack.read(base.offset + offset, size) ?? certainly(UNKNOWN);
+      return {
+        alternatives: read.alternatives.map((each) =>
+          each.value.key === 'u'
+            ? { ...each, value: each.value.kind === 'unknown' && each.value.id !== undefined ? each.value : unread }
+            : each,
+        ),
+      };
     }
     case 'constants':
-      return { value: readConstant(base.map, base.offset + offset, size, place) };
+      return certainly(readConstant(base.map, base.offset + offset, size, place));
     case 'option':
-      return { value: place.bind({ kind: 'kconfig', name: base.name, offset: base.offset + offset, bytes: size }) };
+      return certainly(place.bind({ kind: 'kconfig', name: base.name, offset: base.offset + offset, bytes: size }));
     default:
-      return { value: UNKNOWN };
+      return certainly(unread);
   }
 }
 
@@ -208,20 +279,27 @@ function readConstant(map: string, offset: number, size: number, place: Place): 
   return value === undefined ? UNKNOWN : known(value);
 }
 
-function store(state: MachineState, { code, destination, source, offset, immediate }: Instruction): void {
+function store(state: MachineState, instruction: Instruction, { freshId }: Place): void {
+  const { code, destination, source, offset, immediate } = instruction;
   const base = readRegister(state, destination);
   const size = accessSize(code);
   const isAtomic = (code & 7) === CLASS.stx && (code & 0xe0) === 0xc0;
   if (isAtomic) spoilFetched(state, { source, immediate });
-  if (base.kind !== 'stack') return;
+  if (base.kind !== 'stack' && base.kind !== 'stack-anywhere') return;
   const stack = state.frames[base.frame]?.stack;
-  if (isAtomic) stack?.clobber(base.offset + offset, size);
-  else if ((code & 7) === CLASS.st) {
-    stack?.write(base.offset + offset, size, truncate(known(BigInt.asUintN(64, BigInt(immediate))), size), true);
-  } else {
-    const value = readRegister(state, source);
-    stack?.write(base.offset + offset, size, isPointer(value) && size === 8 ? value : truncate(value, size));
-  }
+  const isImmediate = (code & 7) === CLASS.st;
+  if (!isImmediate && !isAtomic && size === 8) linkSpill(state, source, freshId);
+  const whole = isImmediate ? known(BigInt.asUintN(64, BigInt(immediate))) : readRegister(state, source);
+  const value = size === 8 ? whole : truncate(whole, size);
+  if (base.kind === 'stack-anywhere') stack?.writeAnywhere(isAtomic ? UNKNOWN : value);
+  else if (isAtomic) stack?.clobber(base.offset + offset, size);
+  else stack?.write(base.offset + offset, size, value, isImmediate);
+}
+
+/** A register and what is spilled of it are the same number; only some verifiers know, which a negative id says. */
+function linkSpill(state: MachineState, source: number, freshId: () => number): void {
+  const value = state.registers[source];
+  if (value?.kind === 'unknown' && value.id === undefined) state.registers[source] = ranged(value.range, -freshId());
 }
 
 /** Atomic operations that give the old value (RFC 9669, section 5.3). */

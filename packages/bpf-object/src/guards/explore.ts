@@ -10,14 +10,20 @@ import {
   type Instruction,
 } from '../object/instruction.ts';
 import { execute, type Bind, type Place, type Split } from './execute.ts';
-import { clobber, findCallback, findClobbered, KEEPS, onlyReads, spoilRegisters } from './helper-calls.ts';
+import { clobber, findCallback, findClobbered, onlyReads, spoilRegisters, type CallbackCall } from './helper-calls.ts';
+import { resultOf } from './helper-results.ts';
+import { decideRange, U32_MAX } from './range.ts';
+import { refineState, type Taken } from './refine-values.ts';
+import { hasAbility } from './stack-memory.ts';
 import {
   copyState,
   enterFunction,
   innermost,
   placeKey,
+  type Frame,
   readRegister,
   registersOf,
+  renumberIds,
   stateKey,
   type MachineState,
 } from './machine-state.ts';
@@ -25,7 +31,10 @@ import { compare, comparisonName } from './operations.ts';
 import { ProgramImage } from './program-image.ts';
 import { joinStates } from './join-states.ts';
 import {
+  apply,
   isPointer,
+  POINTER,
+  ranged,
   known,
   toExpression,
   UNKNOWN,
@@ -152,20 +161,13 @@ class Explorer {
     const globals = program.functions.slice(1).filter((candidate) => candidate.global);
     if (globals.length === 0) return;
     // Older verifiers look at every global function, newer ones at those that are called from where they come.
-    const eager: RawNode = { sites: [], next: [] };
-    for (const candidate of globals) eager.next.push(this.#intern(enterFunction(indexOf(candidate.name), [])));
-    this.#nodes.push(eager);
-    this.#states.push(undefined);
-    const nothing = this.#nodes.push({ sites: [], next: [] }) - 1;
-    this.#states.push(undefined);
-    const lazy = this.#bind({ kind: 'feature', name: 'lazy-global-functions' });
-    this.#decide(
+    this.#whereAble(
       root,
-      'jne64',
-      lazy,
-      ZERO,
-      () => nothing,
-      () => nothing - 1,
+      'lazy-global-functions',
+      () => this.#addNode(),
+      (eager) => {
+        for (const candidate of globals) eager.next.push(this.#intern(enterFunction(indexOf(candidate.name), [])));
+      },
     );
   }
 
@@ -187,6 +189,7 @@ class Explorer {
         function: image,
         index,
         bind: this.#bind,
+        freshId: this.#freshId,
         parameterAt: this.#parameterAt,
       };
       this.#visit(node, place, state.at);
@@ -231,21 +234,46 @@ class Explorer {
     if (!node.sites.includes(position)) node.sites.push(position);
   }
 
-  #split(node: RawNode, { condition, there, missing }: Split): void {
-    this.#decide(
-      node,
-      'jne64',
-      this.#resolve(condition),
-      ZERO,
-      () => this.#intern(there),
-      () => this.#intern(missing),
-    );
+  /** Ids of states that were met before are below this. */
+  #lastId = 1_000_000;
+  readonly #freshId = (): number => ++this.#lastId;
+
+  #split(node: RawNode, [first, ...others]: Split): void {
+    if (first === undefined) return;
+    const { condition, state } = first;
+    if (condition === undefined) {
+      node.next.push(this.#intern(state));
+      return;
+    }
+    const rest = (): number => {
+      const index = this.#addNode();
+      const inner = this.#nodes[index];
+      if (inner) this.#split(inner, others);
+      return index;
+    };
+    const [a, b] = [this.#resolve(condition.a), this.#resolve(condition.b)];
+    this.#decide(node, condition.op, a, b, () => this.#intern(state), rest);
   }
 
-  /** A variable that was made without asking for its value. */
+  /** A node without a state of its own. */
+  #addNode(): number {
+    this.#states.push(undefined);
+    return this.#nodes.push({ sites: [], next: [] }) - 1;
+  }
+
+  /** Asks for the values of variables that were made without asking. */
   #resolve(value: Value): Value {
-    const isVariable = value.kind === 'symbolic' && value.expression.kind === 'variable';
-    return isVariable && value.expression.kind === 'variable' ? this.#bind(value.expression.variable) : value;
+    if (value.kind !== 'symbolic') return value;
+    return this.#resolveExpression(value.expression) ?? value;
+  }
+
+  #resolveExpression(expression: Expression): Value | undefined {
+    if (expression.kind === 'constant') return known(expression.value);
+    if (expression.kind === 'variable') return this.#bind(expression.variable);
+    const parts = expression.args.map((part) => this.#resolveExpression(part));
+    const [a, b] = parts;
+    if (a === undefined || (expression.args.length > 1 && b === undefined)) return undefined;
+    return apply(expression.op, a, b);
   }
 
   #decide(node: RawNode, op: string, a: Value, b: Value, then: () => number, otherwise: () => number): void {
@@ -285,14 +313,74 @@ class Explorer {
       (code & 8) === 0
         ? known(BigInt.asUintN(64, BigInt(instruction.immediate)))
         : readRegister(state, instruction.source);
+    if (b.kind === 'known' && this.#compareUnknown(node, instruction.destination, op, a, b.value, taken, fallen))
+      return false;
     this.#decide(node, op, a, b, then, otherwise);
     return false;
+  }
+
+  /** A comparison of a number of which only a range is known, or of a pointer that may be null. Whether it was one. */
+  #compareUnknown(
+    node: RawNode,
+    register: number,
+    op: string,
+    value: Value,
+    number: bigint,
+    taken: MachineState,
+    fallen: MachineState,
+  ): boolean {
+    const [, name = '', width = ''] = /^([a-z]+)(\d+)$/.exec(op) ?? [];
+    if (value.kind !== 'unknown' && value.kind !== 'nullable') return false;
+    // The lower half alone says nothing of a number that may be longer.
+    const wide = value.kind === 'unknown' && value.range.umax > (name.startsWith('js') ? 0x7fff_ffffn : U32_MAX);
+    if (width === '32' && (wide || value.kind === 'nullable')) return false;
+    const compared = width === '32' ? BigInt.asUintN(32, number) : number;
+    const decision = value.kind === 'unknown' ? decideRange(name, value.range, compared) : undefined;
+    const open = (target: RawNode): void => {
+      target.next.push(this.#refined(taken, { register, name, number: compared, taken: true }, value));
+      target.next.push(this.#refined(fallen, { register, name, number: compared, taken: false }, value));
+    };
+    if (decision === undefined) open(node);
+    else if (!decision.newer) node.next.push(this.#intern(decision.taken ? taken : fallen));
+    else this.#whereAble(node, 'range-contradictions', () => this.#intern(decision.taken ? taken : fallen), open);
+    return true;
+  }
+
+  /** The state after a comparison. */
+  #refined(state: MachineState, way: Taken, value: Value): number {
+    const refined = copyState(state);
+    refineState(refined, way);
+    if (value.kind !== 'unknown' || value.id === undefined || value.id > 0) return this.#intern(refined);
+    // What was spilled of the register is known as well, where the verifier links the two.
+    const alone = copyState(state);
+    alone.registers[way.register] = ranged(value.range);
+    refineState(alone, way);
+    const index = this.#addNode();
+    const node = this.#nodes[index];
+    if (node)
+      this.#whereAble(
+        node,
+        'linked-spills',
+        () => this.#intern(refined),
+        (other) => other.next.push(this.#intern(alone)),
+      );
+    return index;
+  }
+
+  #whereAble(node: RawNode, ability: string, able: () => number, otherwise: (node: RawNode) => unknown): void {
+    const { op, a, b } = hasAbility(ability);
+    this.#decide(node, op, this.#resolve(a), b, able, () => {
+      const index = this.#addNode();
+      const inner = this.#nodes[index];
+      if (inner) otherwise(inner);
+      return index;
+    });
   }
 
   #return(state: MachineState, node: RawNode): boolean {
     const { caller, callback } = innermost(state);
     if (caller === undefined) return false;
-    if (callback) node.next.push(this.#intern(again(state, callback.registers)));
+    if (callback) node.next.push(this.#intern(again(state, callback)));
     state.frames.pop();
     state.at = caller.at;
     if (callback) state.registers[0] = UNKNOWN;
@@ -309,18 +397,42 @@ class Explorer {
     const helper = reference === undefined && instruction.source === 0 ? instruction.immediate : undefined;
     const callback = findCallback(state, helper);
     const bytes = findClobbered(state, helper, this.#image.maps);
+    const result = resultOf(state, helper, this.#freshId);
+    const rounds = readRegister(state, 1);
+    const arrayKey = { map: readRegister(state, 1), key: this.#keyAt(state) };
     const kept = onlyReads(helper) ? copyState(state) : undefined;
     clobber(state, bytes);
     for (const each of kept ? [state, kept] : [state]) {
       spoilRegisters(each);
+      each.registers[0] = result;
       each.at++;
     }
     if (kept) this.#forget(kept);
     this.#forget(state);
-    if (callback) return this.#callBack(state, callback, node);
+    if (helper === MAP_LOOKUP && this.#findsAlways(arrayKey)) {
+      const found = copyState(state);
+      found.registers[0] = POINTER;
+      this.#split(node, [{ condition: hasAbility('constant-key-lookups'), state: found }, { state }]);
+      return false;
+    }
+    if (callback) return this.#callBack(state, { ...callback, never: helper === LOOP && isZero(rounds) }, node);
     if (kept === undefined || stateKey(kept) === stateKey(state)) return true;
-    this.#split(node, { condition: KEEPS, there: kept, missing: state });
+    this.#split(node, [{ condition: hasAbility('stack-reads-by-helpers-keep'), state: kept }, { state }]);
     return false;
+  }
+
+  /** The 32-bit number that r2 points to on the stack. */
+  #keyAt(state: MachineState): Value {
+    const pointer = readRegister(state, 2);
+    if (pointer.kind !== 'stack') return UNKNOWN;
+    return state.frames[pointer.frame]?.stack.read(pointer.offset, 4).alternatives[0]?.value ?? UNKNOWN;
+  }
+
+  /** Whether a lookup in an array has a key that is always there (kernel/bpf/verifier.c, get_constant_map_key). */
+  #findsAlways({ map, key }: { map: Value; key: Value }): boolean {
+    const definition = map.kind === 'map' ? this.#image.maps.get(map.map) : undefined;
+    const isArray = definition?.type === 'array' || definition?.type === 'percpu_array';
+    return isArray && key.kind === 'known' && key.value < BigInt(definition.maxEntries);
   }
 
   #callFunction(state: MachineState, index: number, node: RawNode): boolean {
@@ -336,26 +448,36 @@ class Explorer {
     return this.#enter(state, index, args, undefined);
   }
 
-  #callBack(
-    state: MachineState,
-    { index, args, asynchronous }: { index: number; args: Value[]; asynchronous: boolean },
-    node: RawNode,
-  ): boolean {
+  #callBack(state: MachineState, call: CallbackCall & { never: boolean }, node: RawNode): boolean {
+    const { index, args, asynchronous, never } = call;
     if (asynchronous) {
       node.next.push(this.#intern(enterFunction(index, args)));
       return true;
     }
     node.next.push(this.#intern(copyState(state)));
-    const registers = registersOf(args);
-    return this.#enter(state, index, args, { registers });
+    const inside = this.#addNode();
+    const target = this.#nodes[inside];
+    const entered =
+      target &&
+      this.#enter(state, index, args, {
+        registers: registersOf(args),
+        around: state.frames.map(({ stack }) => stack.copy()),
+      });
+    if (target === undefined || entered !== true) return false;
+    target.next.push(this.#intern(state));
+    // A loop of no rounds: older verifiers look at the function all the same.
+    if (!never) node.next.push(inside);
+    else
+      this.#whereAble(
+        node,
+        'counted-callbacks',
+        () => this.#addNode(),
+        (other) => other.next.push(inside),
+      );
+    return false;
   }
 
-  #enter(
-    state: MachineState,
-    index: number,
-    args: readonly Value[],
-    callback: { registers: readonly Value[] } | undefined,
-  ): boolean {
+  #enter(state: MachineState, index: number, args: readonly Value[], callback: Frame['callback']): boolean {
     if (state.frames.length >= MAX_FRAMES) return false;
     const entered = enterFunction(index, args);
     const frame = innermost(entered);
@@ -392,6 +514,7 @@ class Explorer {
   #intern(state: MachineState): number {
     const copy = copyState(state);
     this.#forget(copy);
+    renumberIds(copy);
     const key = this.#joined ? placeKey(copy) : stateKey(copy);
     const existing = this.#byKey.get(key);
     if (existing === undefined) {
@@ -409,15 +532,26 @@ class Explorer {
   }
 }
 
-/** The state at the start of another round of the callback. */
-function again(state: MachineState, registers: readonly Value[]): MachineState {
+/** The state at the start of another round of the callback. What rounds change is not followed from round to round. */
+function again(state: MachineState, { registers, around }: NonNullable<Frame['callback']>): MachineState {
   const next = copyState(state);
   next.at = 0;
   next.registers = [...registers];
   const frame = innermost(next);
   // The round before has left nothing on the callback's own stack that this one may read.
   frame.stack.keepOnly(() => false);
+  for (const [depth, before] of around.entries()) next.frames[depth]?.stack.join(before);
+  frame.callback = { registers, around: next.frames.slice(0, -1).map(({ stack }) => stack.copy()) };
   return next;
+}
+
+/** bpf_map_lookup_elem */
+const MAP_LOOKUP = 1;
+/** bpf_loop */
+const LOOP = 181;
+
+function isZero(value: Value): boolean {
+  return value.kind === 'known' && value.value === 0n;
 }
 
 /** Whether the jump is taken, where that is known without knowing the kernel. */

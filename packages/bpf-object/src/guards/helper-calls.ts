@@ -1,6 +1,6 @@
 import type { BpfMap } from '../object/bpf-object.ts';
 import { readRegister, type MachineState } from './machine-state.ts';
-import { POINTER, UNKNOWN, variable, type Value } from './value.ts';
+import { POINTER, UNKNOWN, type Value } from './value.ts';
 
 /** Bytes of a BPF stack frame (include/linux/filter.h, MAX_BPF_STACK). */
 const FRAME_SIZE = 512;
@@ -84,6 +84,7 @@ export function findClobbered(
   const bytes: ClobberedBytes[] = [];
   for (const position of [1, 2, 3, 4, 5]) {
     const pointer = readRegister(state, position);
+    if (pointer.kind === 'stack-anywhere') bytes.push({ frame: pointer.frame, offset: -FRAME_SIZE, size: FRAME_SIZE });
     if (pointer.kind !== 'stack' || (helper !== undefined && UNTOUCHED.get(helper) === position)) continue;
     const size = sizeAt(state, helper, position, maps) ?? FRAME_SIZE;
     bytes.push({ frame: pointer.frame, offset: pointer.offset, size: Math.min(size, -pointer.offset) });
@@ -108,13 +109,10 @@ function sizeAt(
   return position < 5 && next.kind === 'known' ? Number(BigInt.asUintN(16, next.value)) : undefined;
 }
 
-/** Makes what a call may have written unknown. Where the helper only reads, newer verifiers know that; see {@link KEEPS}. */
+/** Makes what a call may have written unknown. Where the helper only reads, newer verifiers know that. */
 export function clobber(state: MachineState, bytes: readonly ClobberedBytes[]): void {
   for (const { frame, offset, size } of bytes) state.frames[frame]?.stack.clobber(offset, size);
 }
-
-/** 1 where the verifier keeps what it knows of stack memory that a helper only reads. */
-export const KEEPS: Value = variable({ kind: 'feature', name: 'stack-reads-by-helpers-keep' });
 
 /** Helpers that write to none of their arguments; the others are taken to write to each. */
 const READERS = new Set([1, 2, 3, 6, 25, 87, 111, 121, 130, 177, 195]);

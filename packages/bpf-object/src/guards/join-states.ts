@@ -22,7 +22,7 @@ export function joinStates(into: MachineState, other: MachineState): boolean {
     if (frame.callback && theirs.callback) {
       const registers = [...frame.callback.registers];
       if (joinValues(registers, theirs.callback.registers)) {
-        frame.callback = { registers };
+        frame.callback = { ...frame.callback, registers };
         changed = true;
       }
     }

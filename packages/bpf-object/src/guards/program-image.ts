@@ -51,7 +51,9 @@ function prepare(entry: BpfFunction): FunctionImage {
   const { instructions } = entry;
   const meets = new Uint8Array(instructions.length);
   const joins = new Uint8Array(instructions.length);
-  for (const at of instructions.keys()) {
+  for (const [at, { code }] of instructions.entries()) {
+    // The second half of a 64-bit immediate is no instruction.
+    if (code === 0) continue;
     for (const target of successors(instructions, at)) {
       if (target >= instructions.length) continue;
       // A place that two ways lead to; an earlier place closes a loop.

@@ -17,13 +17,29 @@ function ability(name: string): Value {
   return variable({ kind: 'feature', name });
 }
 
-/** Values that a read may give: which one, a feature of the kernel decides. */
+/** Values that a read may give: the first whose condition holds, or else nothing is known. */
 export interface ConditionalRead {
-  /** Where the feature is there. */
-  value: Value;
-  /** The feature; absent where `value` is right on every kernel. */
-  feature?: Value;
+  alternatives: readonly { condition?: Condition; value: Value }[];
 }
+
+/** A comparison of values of the kernel. */
+export interface Condition {
+  op: string;
+  a: Value;
+  b: Value;
+}
+
+/** The condition that a verifier has an ability. */
+export function hasAbility(name: string): Condition {
+  return { op: 'jne64', a: ability(name), b: ZERO };
+}
+
+/** A read that gives one value on every kernel. */
+export function certainly(value: Value): ConditionalRead {
+  return { alternatives: [{ value }] };
+}
+
+const NOTHING: ConditionalRead = certainly(UNKNOWN);
 
 /**
  * One frame's stack as the verifier sees it (kernel/bpf/verifier.c, check_stack_write_fixed_off and check_stack_read_fixed_off): values
@@ -48,7 +64,10 @@ export class StackMemory {
   key(): string {
     this.#key ??= [...this.#slots]
       .sort(([a], [b]) => a - b)
-      .map(([offset, { size, value, immediate }]) => `${offset}/${size}${immediate ? 'i' : ''}=${value.key}`)
+      .map(
+        ([offset, { size, value, immediate }]) =>
+          `${offset}/${size}${immediate ? 'i' : ''}=${value.key}${identityOf(value)}`,
+      )
       .join(',');
     return this.#key;
   }
@@ -65,7 +84,7 @@ export class StackMemory {
 
   write(offset: number, size: number, value: Value, immediate: boolean = false): void {
     this.clobber(offset, size);
-    if (value.kind === 'unknown') return;
+    if (value.kind === 'unknown' && value.key === UNKNOWN.key && value.id === undefined) return;
     this.#slots.set(offset, { size, value, immediate });
   }
 
@@ -75,8 +94,8 @@ export class StackMemory {
     for (const [start, slot] of this.#slots) {
       if (start >= offset + size || start + slot.size <= offset) continue;
       this.#slots.delete(start);
-      // Bytes of zero stay zero beside those that were written.
-      if (!isZero(slot)) continue;
+      // Bytes of zero stay zero beside those that were written; a spilled register of zero is given up as a whole.
+      if (!isZero(slot) || (slot.size === SLOT_SIZE && !slot.immediate)) continue;
       if (start < offset) this.#slots.set(start, { ...slot, size: offset - start });
       const end = start + slot.size;
       if (end > offset + size) this.#slots.set(offset + size, { ...slot, size: end - offset - size });
@@ -99,46 +118,92 @@ export class StackMemory {
 
   /** What a read of `size` bytes gives. */
   read(offset: number, size: number): ConditionalRead {
+    const zero = this.#zeroWhere(offset, size);
+    if (zero === true) return certainly(ZERO);
     const slot = this.#slots.get(offset);
-    if (this.#isZero(offset, size)) return { value: ZERO };
-    // Anything else than zero is followed only where it lies at the start of one of the eight-byte slots.
-    if (slot === undefined || slot.size < size || (slot.size < SLOT_SIZE && offset % SLOT_SIZE !== 0)) {
-      return { value: UNKNOWN };
-    }
-    if (slot.size === size) return exactRead(slot);
-    const isNumber = slot.value.kind === 'known' || slot.value.kind === 'symbolic';
-    return isNumber
-      ? { value: truncate(slot.value, size), feature: ability('narrow-stack-fills') }
-      : { value: UNKNOWN };
+    const exact = slot === undefined ? NOTHING : readSlot(slot, offset, size);
+    if (zero === undefined || (exact.alternatives[0]?.condition === undefined && exact !== NOTHING)) return exact;
+    // Zero is followed wherever it lies.
+    return { alternatives: [{ condition: { op: 'jeq64', a: zero, b: ZERO }, value: ZERO }, ...exact.alternatives] };
   }
 
-  #isZero(offset: number, size: number): boolean {
+  /** Whether the bytes are all zero: true, where a value of the kernel is zero, or undefined = not known. */
+  #zeroWhere(offset: number, size: number): Value | true | undefined {
     let covered = 0;
-    for (const [start, slot] of this.#slots) {
-      const from = Math.max(start, offset);
-      const to = Math.min(start + slot.size, offset + size);
-      if (to <= from) continue;
-      if (!isZero(slot)) return false;
-      covered += to - from;
+    let sum: Value = ZERO;
+    for (const [start, { size: bytes, value }] of this.#slots) {
+      const shared = Math.min(start + bytes, offset + size) - Math.max(start, offset);
+      if (shared <= 0) continue;
+      if (value.kind !== 'known' && value.kind !== 'symbolic') return undefined;
+      sum = apply('or64', sum, truncate(value, bytes));
+      covered += shared;
     }
-    return covered === size;
+    if (covered !== size || (sum.kind === 'known' && sum.value !== 0n) || sum.kind === 'unknown') return undefined;
+    return sum.kind === 'known' ? true : sum;
   }
+
+  /** Changes every value, for example because more is known of it. */
+  update(change: (value: Value) => Value): void {
+    for (const [offset, slot] of this.#slots) {
+      const value = change(slot.value);
+      if (value === slot.value) continue;
+      this.#key = undefined;
+      if (value.kind === 'unknown' && value.key === UNKNOWN.key && value.id === undefined) this.#slots.delete(offset);
+      else this.#slots.set(offset, { ...slot, value });
+    }
+  }
+
+  /** All values, by offset. */
+  values(): Value[] {
+    return [...this.#slots].sort(([a], [b]) => a - b).map(([, { value }]) => value);
+  }
+
+  /** A write to a place that is not known: zeros stay zeros where zero is written. */
+  writeAnywhere(value: Value): void {
+    const isZeroWrite = value.kind === 'known' && value.value === 0n;
+    for (const [offset, slot] of this.#slots) {
+      if (isZeroWrite && isZero(slot)) continue;
+      this.#slots.delete(offset);
+      this.#key = undefined;
+    }
+  }
+}
+
+/** The id of a value, where it has one. */
+export function identityOf(value: Value): string {
+  if (value.kind === 'nullable') return `#${value.id}`;
+  return value.kind === 'unknown' && value.id !== undefined ? `#${value.id}` : '';
 }
 
 function isZero({ value }: Slot): boolean {
   return value.kind === 'known' && value.value === 0n;
 }
 
-function exactRead(slot: Slot): ConditionalRead {
-  const { value, size, immediate } = slot;
-  if (immediate) return { value, feature: ability('stack-immediate-stores') };
-  if (size === SLOT_SIZE) return { value };
-  return { value, feature: ability('narrow-stack-spills') };
+function readSlot(slot: Slot, offset: number, size: number): ConditionalRead {
+  const { value, size: stored, immediate } = slot;
+  // Anything else than zero is followed only where it lies at the start of one of the eight-byte slots.
+  if (stored < size || (stored < SLOT_SIZE && offset % SLOT_SIZE !== 0)) return NOTHING;
+  if (stored === SLOT_SIZE && size === SLOT_SIZE && !immediate) return certainly(value);
+  const isNumber = value.kind === 'known' || value.kind === 'symbolic';
+  const abilities = [
+    ...(immediate ? ['stack-immediate-stores'] : []),
+    ...(stored < SLOT_SIZE ? ['narrow-stack-spills'] : []),
+    ...(stored > size ? ['narrow-stack-fills'] : []),
+  ];
+  if (!isNumber && stored > size) return NOTHING;
+  return { alternatives: [{ condition: allOf(abilities), value: truncate(value, size) }, { value: UNKNOWN }] };
+}
+
+/** The condition that a verifier has several abilities. */
+function allOf(names: readonly string[]): Condition {
+  const all = names.map(ability).reduce((sum, each) => apply('and64', sum, each));
+  return { op: 'jne64', a: all, b: ZERO };
 }
 
 /** The lowest bytes of a value. */
 export function truncate(value: Value, size: number): Value {
   if (size === 8) return value;
   if (value.kind === 'known') return known(BigInt.asUintN(size * 8, value.value));
-  return value.kind === 'symbolic' ? apply(`zext${size * 8}`, value) : UNKNOWN;
+  if (value.kind === 'symbolic' || value.kind === 'unknown') return apply(`zext${size * 8}`, value);
+  return UNKNOWN;
 }

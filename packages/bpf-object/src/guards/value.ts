@@ -1,4 +1,5 @@
 import { compute } from './operations.ts';
+import { FULL, isFull, onlyNumber, rangeKey, rangeOf, single, type Range } from './range.ts';
 
 /** A value that differs from kernel to kernel, before positions of requirements are known. */
 export type Variable =
@@ -30,11 +31,16 @@ export type Value = { key: string } & (
   | { kind: 'function'; index: number }
   /** Some pointer that is not null. */
   | { kind: 'pointer' }
-  | { kind: 'unknown' }
+  /** Somewhere into the stack of the frame at that depth. */
+  | { kind: 'stack-anywhere'; frame: number }
+  /** A pointer that may be null; equal `id`s are null together. */
+  | { kind: 'nullable'; id: number }
+  /** A number that differs from run to run; what holds for one holds for all of its `id`. */
+  | { kind: 'unknown'; range: Range; id?: number }
 );
 
 /** Nothing is known. */
-export const UNKNOWN: Value = { key: 'u', kind: 'unknown' };
+export const UNKNOWN: Value = { key: 'u', kind: 'unknown', range: FULL };
 /** A pointer that is not null. */
 export const POINTER: Value = { key: 'p', kind: 'pointer' };
 /** The number 0. */
@@ -46,6 +52,25 @@ const MAX_EXPRESSION_SIZE = 48;
 /** A number; unsigned 64-bit. */
 export function known(value: bigint): Value {
   return { key: `k${value}`, kind: 'known', value };
+}
+
+/** A number within a range. */
+export function ranged(range: Range, id?: number): Value {
+  const number = onlyNumber(range);
+  if (number !== undefined) return known(number);
+  const key = isFull(range) ? 'u' : `u${rangeKey(range)}`;
+  if (id !== undefined) return { key, kind: 'unknown', range, id };
+  return key === 'u' ? UNKNOWN : { key, kind: 'unknown', range };
+}
+
+/** A pointer that may be null. */
+export function nullable(id: number): Value {
+  return { key: 'n', kind: 'nullable', id };
+}
+
+/** Somewhere into the stack of the frame at that depth. */
+export function stackAnywhere(frame: number): Value {
+  return { key: `a${frame}`, kind: 'stack-anywhere', frame };
 }
 
 /** A value of the kernel. */
@@ -92,7 +117,7 @@ export function apply(op: string, a: Value, b: Value = ZERO): Value {
   const absorbed = absorb(op, a, b);
   if (absorbed) return absorbed;
   const [left, right] = [toExpression(a), toExpression(b)];
-  if (!left || !right) return UNKNOWN;
+  if (!left || !right) return applyRange(op, a, b);
   const args = /^(neg|sext|zext|swap)/.test(op) ? [left] : [left, right];
   const size = args.reduce((sum, part) => sum + part.size, 1);
   if (size > MAX_EXPRESSION_SIZE) return UNKNOWN;
@@ -100,19 +125,36 @@ export function apply(op: string, a: Value, b: Value = ZERO): Value {
   return symbolic({ key, size, kind: 'operation', op, args });
 }
 
+/** Numbers that are not known exactly. */
+function applyRange(op: string, a: Value, b: Value): Value {
+  const [left, right] = [rangeOfValue(a), rangeOfValue(b)];
+  const range = left && right && rangeOf(op, left, right);
+  return range ? ranged(range) : UNKNOWN;
+}
+
+/** What is known of a number; undefined for pointers. */
+export function rangeOfValue(value: Value): Range | undefined {
+  if (value.kind === 'known') return single(value.value);
+  if (value.kind === 'symbolic') return FULL;
+  return value.kind === 'unknown' ? value.range : undefined;
+}
+
 /** Pointers that stay known when a number is added. */
 function movePointer(op: string, a: Value, b: Value): Value | undefined {
   if (op !== 'add64' && op !== 'sub64') return undefined;
   const [pointer, number] = a.kind === 'known' && op === 'add64' ? [b, a] : [a, b];
-  if (number.kind !== 'known') return isPointer(pointer) ? POINTER : undefined;
+  if (number.kind !== 'known') {
+    if (pointer.kind === 'stack' || pointer.kind === 'stack-anywhere') return stackAnywhere(pointer.frame);
+    return isPointer(pointer) ? POINTER : undefined;
+  }
   const by = Number(BigInt.asIntN(32, op === 'add64' ? number.value : -number.value));
   if (pointer.kind === 'stack') return stackPointer(pointer.frame, pointer.offset + by);
   if (pointer.kind === 'constants') return constantsPointer(pointer.map, pointer.offset + by);
   if (pointer.kind === 'option') return optionPointer(pointer.name, pointer.offset + by);
-  return pointer.kind === 'pointer' ? POINTER : undefined;
+  return pointer.kind === 'pointer' || pointer.kind === 'stack-anywhere' ? pointer : undefined;
 }
 
-/** Results that one operand alone decides (lib: kernel/bpf/tnum.c). */
+/** Results that one operand alone decides (kernel/bpf/tnum.c). */
 function absorb(op: string, a: Value, b: Value): Value | undefined {
   const zero = (value: Value): boolean => value.kind === 'known' && value.value === 0n;
   if (/^(and|mul)/.test(op) && (zero(a) || zero(b))) return ZERO;
@@ -122,7 +164,23 @@ function absorb(op: string, a: Value, b: Value): Value | undefined {
   return undefined;
 }
 
+/** The largest number that an expression can be, as far as its form shows it. */
+export function maximumOf(
+  expression: Expression,
+  maxOfVariable: (variable: Variable) => bigint | undefined,
+): bigint | undefined {
+  if (expression.kind === 'constant') return expression.value;
+  if (expression.kind === 'variable') return maxOfVariable(expression.variable);
+  const [a, b] = expression.args.map((part) => maximumOf(part, maxOfVariable));
+  const [, name = '', width = ''] = /^([a-z]+)(\d+)$/.exec(expression.op) ?? [];
+  if (name === 'and') return a === undefined || (b !== undefined && b < a) ? b : a;
+  if (name === 'zext' && a !== undefined) return a < 1n << BigInt(width) ? a : (1n << BigInt(width)) - 1n;
+  if (name === 'lsh' && a !== undefined && expression.args[1]?.kind === 'constant' && (b ?? 64n) < 32n)
+    return a << (b ?? 0n);
+  return name === 'add' && a !== undefined && b !== undefined ? a + b : undefined;
+}
+
 /** Whether the value is a pointer, which is never null. */
 export function isPointer(value: Value): boolean {
-  return !['known', 'symbolic', 'unknown'].includes(value.kind);
+  return !['known', 'symbolic', 'unknown', 'nullable'].includes(value.kind);
 }

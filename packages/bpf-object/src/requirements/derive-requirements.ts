@@ -77,13 +77,16 @@ function writeGuards(
   bySite: ReadonlyMap<string, Requirement>,
 ): GuardGraph[] {
   const find = requirements.positions();
+  const list = requirements.list();
+  const guardsSomething = (program: string): boolean =>
+    list.some((requirement) => 'guarded' in requirement && requirement.guarded?.includes(program) === true);
   return programs.flatMap(({ program, guards }): GuardGraph[] => {
     if (guards === undefined) return [];
     const graph = writeGuardGraph(object, program.name, guards, (site) => {
       const requirement = requirementOf(site, program, object, bySite);
       return requirement && find(requirement);
     });
-    return graph.nodes.length > 1 || graph.approximate ? [graph] : [];
+    return guardsSomething(program.name) ? [graph] : [];
   });
 }
 

@@ -51,19 +51,13 @@ export function siteKey(site: Site): string {
   return Object.values(site).join(' ');
 }
 
-/** Whether the program asks anything about the kernel that it could branch on. */
+/** Whether the program holds anything about the kernel that it could branch on. */
 function asksTheKernel(program: BpfProgram, externs: readonly BpfExtern[]): boolean {
   const askable = new Set(externs.filter((extern) => extern.kind === 'kconfig' || extern.weak).map(({ name }) => name));
   if (program.externs.some((name) => askable.has(name))) return true;
   return program.functions.some(
-    (entry) =>
-      entry.relocations.some(({ kind }) => kind !== 'type-id-local' && isAsked(kind)) || readsConstantFlag(entry),
+    (entry) => entry.relocations.some(({ kind }) => kind !== 'type-id-local') || readsConstantFlag(entry),
   );
-}
-
-/** Relocations whose value a program can look at, beside those that exist for it: sizes, enumerators, offsets. */
-function isAsked(kind: string): boolean {
-  return ASKING_KINDS.has(kind) || kind === 'enumval-value' || kind === 'field-byte-size';
 }
 
 /** Whether a `const volatile` variable is read: its address is loaded and a load follows through the same register. */
