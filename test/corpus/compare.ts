@@ -7,7 +7,8 @@ export type Comparison = 'right' | 'false-refusal' | 'false-loads' | 'uncertain'
 /** One program on one kernel. */
 export interface ComparedProgram {
   object: string;
-  program: string;
+  /** `null`: the object as a whole. */
+  program: string | null;
   comparison: Comparison;
   verdict: GivenVerdict;
   truth: Truth;
@@ -17,7 +18,6 @@ export interface ComparedProgram {
 export function compareAll(verdicts: readonly GivenVerdict[], truths: readonly Truth[]): ComparedProgram[] {
   const byKey = new Map(verdicts.map((verdict) => [key(verdict.object, verdict.program), verdict]));
   return truths.flatMap((truth): ComparedProgram[] => {
-    if (truth.program === null) return [];
     const verdict = byKey.get(key(truth.object, truth.program));
     if (verdict === undefined) return [];
     const { object, program } = truth;
@@ -26,8 +26,8 @@ export function compareAll(verdicts: readonly GivenVerdict[], truths: readonly T
 }
 
 /** File names and program names hold no NUL. */
-function key(object: string, program: string): string {
-  return `${object}\0${program}`;
+function key(object: string, program: string | null): string {
+  return `${object}\0${program ?? ''}`;
 }
 
 function compare({ outcome }: GivenVerdict, { loaded }: Truth): Comparison {

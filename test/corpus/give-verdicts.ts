@@ -1,55 +1,62 @@
 import { readFileSync } from 'node:fs';
 import { basename } from 'node:path';
-import {
-  BpfObjectError,
-  type BpfObject,
-  type BpfProgram,
-  deriveRequirements,
-  readBpfObject,
-} from '@bpfship/bpf-object';
+import { BpfObjectError, type BpfObject, deriveRequirements, readBpfObject } from '@bpfship/bpf-object';
 import type { Variant } from '@bpfship/media-types';
 import { judge, type KernelFacts, type KernelTypes, type Outcome } from '@bpfship/portability';
 
-/** What we say of one program of an object, loaded alone. */
+/** What we say of one program of an object loaded alone, or (`program: null`) of what the object loads by default. */
 export interface GivenVerdict {
   object: string;
-  program: string;
+  program: string | null;
   outcome: Outcome;
   /** Codes and reasons of the findings; where the object cannot be described, the error's. */
   findings: { code: string; reason: string }[];
 }
 
-/** One object with all its programs described alone, ready to be judged on many kernels. */
+/** One object with each of its programs described alone, and as a whole, ready to be judged on many kernels. */
 export interface DescribedObject {
   name: string;
-  programs: { name: string; variant?: Variant; problem?: BpfObjectError }[];
+  programs: { name: string | null; variant?: Variant; problem?: BpfObjectError }[];
 }
 
-/** Derives the requirements of each program alone: `deriveRequirements(object, { programs: [name] })`. */
-export function describeObject(path: string): DescribedObject {
-  const object = readBpfObject(readFileSync(path));
-  return { name: basename(path), programs: object.programs.map((program) => describeAlone(object, program)) };
+/** Derives the requirements of objects as wholes, and of each program alone. An object that cannot be read is refused as a whole. */
+export function describeObjects(paths: readonly string[]): DescribedObject[] {
+  return paths.map((path) => {
+    const name = basename(path);
+    const read = attempt(() => readBpfObject(readFileSync(path)));
+    if (read.problem !== undefined) return { name, programs: [{ name: null, problem: read.problem }] };
+    const object = read.value;
+    const names = [null, ...object.programs.map((program) => program.name)];
+    return { name, programs: names.map((program) => describe(object, program)) };
+  });
 }
 
-function describeAlone(object: BpfObject, program: BpfProgram): DescribedObject['programs'][number] {
+function describe(object: BpfObject, name: string | null): DescribedObject['programs'][number] {
+  const { value, problem } = attempt(() => variantOf(object, name));
+  return { name, ...(problem === undefined ? { variant: value } : { problem }) };
+}
+
+function attempt<T>(make: () => T): { value: T; problem?: undefined } | { value?: undefined; problem: BpfObjectError } {
   try {
-    return { name: program.name, variant: variantOf(object, program) };
+    return { value: make() };
   } catch (error) {
     if (!(error instanceof BpfObjectError)) throw error;
-    return { name: program.name, problem: error };
+    return { problem: error };
   }
 }
 
-function variantOf(object: BpfObject, program: BpfProgram): Variant {
-  const { requirements, types, guards } = deriveRequirements(object, { programs: [program.name] });
-  const { name, section, attachment } = program;
+function variantOf(object: BpfObject, name: string | null): Variant {
+  const { requirements, types, guards } = deriveRequirements(object, name === null ? {} : { programs: [name] });
+  const wanted = object.programs.filter((program) => (name === null ? program.autoload : program.name === name));
   return {
     name: 'corpus',
     layer: `sha256:${'0'.repeat(64)}`,
     platform: { byteOrder: object.littleEndian ? 'little' : 'big' },
     object: { path: 'object.bpf.o', digest: `sha256:${'0'.repeat(64)}`, size: 1 },
     license: object.license,
-    programs: [{ name, section, type: attachment.type, hook: attachment.hook ?? attachment.type }],
+    programs: wanted.map(({ name: program, section, attachment: { type, hook = type } }) => {
+      return { name: program, section, type, hook };
+    }),
     maps: object.maps.map(({ name: map, type, keySize, valueSize, maxEntries, flags }) => {
       return { name: map, type, keySize, valueSize, maxEntries, flags };
     }),
@@ -59,7 +66,7 @@ function variantOf(object: BpfObject, program: BpfProgram): Variant {
   };
 }
 
-/** Judges every program alone on one kernel. */
+/** Judges an object and its programs on one kernel. */
 export function giveVerdicts(object: DescribedObject, facts: KernelFacts, types: KernelTypes): GivenVerdict[] {
   return object.programs.map(({ name, variant, problem }) => {
     if (variant === undefined) {
