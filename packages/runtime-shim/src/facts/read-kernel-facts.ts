@@ -8,6 +8,7 @@ import { MAP_TYPES } from '../kernel/native/map-types.ts';
 import { PROGRAM_TYPES } from '../kernel/native/names.ts';
 import { readHooks } from './hooks.ts';
 import { readKernelConfig } from './kernel-config.ts';
+import { readKernelVersion } from './kernel-version.ts';
 import { readPrivileges } from './privileges.ts';
 
 /** OCI architecture names by Node's. */
@@ -18,29 +19,6 @@ const ARCHITECTURES: Readonly<Record<string, string>> = {
   arm: 'arm',
   ppc64: 'ppc64le',
 };
-/** Features that are asked for where nothing says which are needed. */
-const ALL_FEATURES = [
-  'kernel-btf',
-  'xdp-frags',
-  'cpu-v2',
-  'cpu-v3',
-  'cpu-v4',
-  'bounded-loops',
-  'atomics',
-  'subprogram-calls',
-  'callback-functions',
-  'global-data',
-  'btf-global-functions',
-  'sleepable',
-  'may-goto',
-  'kprobe-multi',
-  'kprobe-session',
-  'uprobe-multi',
-  'uprobe-session',
-  'tcx',
-  'netkit',
-];
-
 /** What to read. */
 export interface ReadFactsOptions {
   kernel: Kernel;
@@ -59,18 +37,20 @@ export interface ReadFactsOptions {
  */
 export async function readKernelFacts(options: ReadFactsOptions): Promise<KernelFacts> {
   const { kernel, btf } = options;
-  const questions = options.for ? questionsOf(options.for) : allQuestions();
-  const [answers, privileges, hooks, lsm, kconfig] = await Promise.all([
+  const questions = options.for ? questionsOf(options.for) : allQuestions(await kernel.probedFeatures());
+  const [answers, privileges, hooks, lsm, kconfig, kernelVersion] = await Promise.all([
     kernel.probe(questions),
     readPrivileges(),
     readHooks(options.for ?? [], btf),
     readFile('/sys/kernel/security/lsm', 'utf8').catch(() => undefined),
     needsConfig(options.for) ? readKernelConfig(release()) : undefined,
+    readKernelVersion(),
   ]);
   const facts: KernelFacts = {
     schemaVersion: 1,
     mediaType: MEDIA_TYPE_KERNEL_FACTS,
     release: release(),
+    kernelVersion,
     architecture: ARCHITECTURES[arch()] ?? arch(),
     byteOrder: endianness() === 'LE' ? 'little' : 'big',
     btf: describeBtf(btf, options.includeBtf ?? false),
@@ -83,7 +63,9 @@ export async function readKernelFacts(options: ReadFactsOptions): Promise<Kernel
     ...(lsm === undefined ? {} : { lsm: lsm.trim().split(',').filter(Boolean) }),
     ...(kconfig === undefined ? {} : { kconfig }),
   };
-  for (const [i, question] of questions.entries()) record(facts, question, answers[i]);
+  // What is refused to a process without rights may be there for others.
+  const answerFor = (i: number): boolean | undefined => (privileges.load || answers[i] ? answers[i] : undefined);
+  for (const [i, question] of questions.entries()) record(facts, question, answerFor(i));
   return facts;
 }
 
@@ -133,11 +115,11 @@ function questionsOf(requirements: readonly Requirement[]): ProbeQuestion[] {
   return [...questions.values()];
 }
 
-function allQuestions(): ProbeQuestion[] {
+function allQuestions(features: readonly string[]): ProbeQuestion[] {
   return [
     ...PROGRAM_TYPES.slice(1).map((programType): ProbeQuestion => ({ kind: 'program-type', programType })),
     ...MAP_TYPES.slice(1).map((mapType): ProbeQuestion => ({ kind: 'map-type', mapType })),
-    ...ALL_FEATURES.map((feature): ProbeQuestion => ({ kind: 'feature', feature })),
+    ...features.map((feature): ProbeQuestion => ({ kind: 'feature', feature })),
   ];
 }
 

@@ -1,3 +1,5 @@
+import type { BtfIds } from './native/find-btf-ids.ts';
+
 /**
  * Every call that the shim makes into the kernel, behind one interface. The implementation runs libbpf in a worker thread, so that a
  * slow load or an RCU wait never blocks the caller's event loop. Ids are handles of that worker, not kernel ids.
@@ -5,8 +7,14 @@
 export interface Kernel extends AsyncDisposable {
   /** Version of the libbpf in use, e.g. `1.1.2`, and the file it came from. */
   library(): Promise<{ version: string; path: string }>;
-  /** Answers feature questions as libbpf's probes do; unknown where the right to probe is missing. */
-  probe(questions: ProbeQuestion[]): Promise<(boolean | undefined)[]>;
+  /**
+   * Answers feature questions as libbpf's probes do; unknown where the right to probe is missing.
+   *
+   * @param btfIds - from `findBtfIds` for `PROBED_TYPES`, where somebody has read the kernel's BTF already. Default: read where needed.
+   */
+  probe(questions: ProbeQuestion[], btfIds?: BtfIds): Promise<(boolean | undefined)[]>;
+  /** The features that `probe` can be asked for. */
+  probedFeatures(): Promise<string[]>;
   /** Opens, relocates and loads an object from memory. Nothing is attached yet. @throws {KernelError} with the verifier's log. */
   load(options: LoadOptions): Promise<LoadedObject>;
   /** Pins maps and programs of a loaded object, all or none. */
@@ -40,6 +48,7 @@ export type ProbeQuestion =
   | { kind: 'program-type'; programType: string }
   | { kind: 'map-type'; mapType: string }
   | { kind: 'helper'; programType: string; helper: string }
+  | { kind: 'kfunc'; programType: string; kfunc: string }
   | { kind: 'feature'; feature: string };
 
 /** What to load. */

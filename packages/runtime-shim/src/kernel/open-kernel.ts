@@ -23,7 +23,8 @@ export function openKernel(options: OpenKernelOptions = {}): Kernel {
   const call = <T>(method: CallMethod, ...args: unknown[]): Promise<T> => worker.call(method, args) as Promise<T>;
   return {
     library: () => call('library'),
-    probe: (questions) => call('probe', questions.map(withNumber)),
+    probe: (questions, btfIds) => call('probe', questions.map(withNumber), btfIds),
+    probedFeatures: () => call('probedFeatures'),
     load: (load) => call('load', load),
     pinObject: (object, pins) => call('pinObject', object, pins),
     attach: (object, program, attach) => call('attach', object, program, attach),

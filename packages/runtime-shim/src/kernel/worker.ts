@@ -7,9 +7,10 @@ import { KernelError } from './kernel-error.ts';
 import { removeLink, updateLink, updateLinkToPin } from './links.ts';
 import { Bpf } from './native/bpf.ts';
 import { callError } from './native/errno.ts';
+import type { BtfIds } from './native/find-btf-ids.ts';
 import { openNative } from './native/library.ts';
 import { NativeObject } from './native-object.ts';
-import { probe } from './probes.ts';
+import { probedFeatures, Prober } from './probes.ts';
 import type { Answer, CallMethod, NumberedQuestion, Request } from './protocol.ts';
 
 const { libbpfPath } = workerData as { libbpfPath: string | undefined };
@@ -18,6 +19,7 @@ const locks = new Set<number>();
 const streams = new EventStreams(send, sendError);
 let nextObject = 1;
 let opened: Bpf | undefined;
+let prober: Prober | undefined;
 
 /** libbpf is opened with the first call, so that its absence is an answer and not a dead worker. */
 function bpf(): Bpf {
@@ -27,7 +29,12 @@ function bpf(): Bpf {
 
 const methods: Record<CallMethod, (...args: never[]) => unknown> = {
   library: () => ({ version: bpf().native.version, path: bpf().native.path }),
-  probe: (questions: NumberedQuestion[]) => questions.map((question) => probe(bpf(), question)),
+  probedFeatures,
+  probe(questions: NumberedQuestion[], btfIds: BtfIds = {}) {
+    const known = (prober ??= new Prober(bpf()));
+    bpf().learnBtfIds(btfIds);
+    return questions.map((question) => known.answer(question));
+  },
   load(options: LoadOptions) {
     const id = nextObject++;
     objects.set(id, NativeObject.load(bpf(), options));

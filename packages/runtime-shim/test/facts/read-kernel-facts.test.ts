@@ -73,7 +73,7 @@ describe.skipIf(!IS_ROOT)('readKernelFacts', () => {
       Record<'error' | 'closed', unknown>;
     for (const { programTypes, mapTypes, helpers, features, privileges } of [asked, all]) {
       const { 'kernel-btf': _readable, ...probed } = features;
-      // Some kernels let everybody make a few kinds; what they refuse must not become a no.
+      // Some kernels let everybody make a few kinds; what they refuse must not become a no, whatever the reason.
       for (const table of [programTypes, mapTypes, probed, ...Object.values(helpers)]) {
         expect(Object.values(table)).not.toContain(false);
       }

@@ -7,6 +7,10 @@ import { IS_ROOT } from '../support/sandbox.ts';
 
 const helper = (programType: string, name: string): ProbeQuestion => ({ kind: 'helper', programType, helper: name });
 
+function kernelFunction(programType: string, kfunc: string): ProbeQuestion {
+  return { kind: 'kfunc', programType, kfunc };
+}
+
 async function ask(questions: ProbeQuestion[]): Promise<(boolean | undefined)[]> {
   await using kernel = openKernel();
   return kernel.probe(questions);
@@ -60,7 +64,7 @@ describe.skipIf(!IS_ROOT)('probe', () => {
     }
   });
 
-  it('tries helpers of programs that need a function on one, and says no only for helpers that are not known', async (context) => {
+  it('tries helpers of programs that need a target on several', async (context) => {
     const [known] = await ask([{ kind: 'program-type', programType: 'tracing' }]);
     if (known === undefined) {
       declareSkip('this machine does not let programs for functions be loaded');
@@ -71,10 +75,11 @@ describe.skipIf(!IS_ROOT)('probe', () => {
       helper('tracing', 'bpf_get_current_task_btf'),
       // Only iterators may.
       helper('tracing', 'bpf_seq_write'),
+      helper('tracing', 'bpf_xdp_adjust_head'),
       helper('ext', 'bpf_get_current_pid_tgid'),
       helper('struct_ops', 'bpf_get_current_pid_tgid'),
     ];
-    expect(await ask(questions)).toEqual([true, true, undefined, undefined, undefined]);
+    expect(await ask(questions)).toEqual([true, true, true, false, undefined, true]);
   });
 
   it('says nothing about helpers of program types and names that it does not know', async () => {
@@ -89,6 +94,52 @@ describe.skipIf(!IS_ROOT)('probe', () => {
     const answers = await ask(features.map((feature) => ({ kind: 'feature', feature })));
     expect(answers).toEqual(features.map(() => true));
     expect(await ask([{ kind: 'feature', feature: 'time-travel' }])).toEqual([undefined]);
+  });
+
+  it('answers or leaves open every feature that it offers, and the same again', async () => {
+    await using kernel = openKernel();
+    const questions = (await kernel.probedFeatures()).map((feature): ProbeQuestion => ({ kind: 'feature', feature }));
+    const answers = await kernel.probe(questions);
+    expect(answers.filter((answer) => answer !== undefined).length).toBeGreaterThan(60);
+    expect(await kernel.probe(questions)).toEqual(answers);
+  });
+
+  it('knows what constants the verifier follows, by programs that only load where it does', async () => {
+    // The same in C: a call of a function that no kernel has, which only a verifier that follows the constant never reaches.
+    const wrong = '((long (*)(void))0xbad2310)()';
+    const bodies: Record<string, string> = {
+      'stack-scalar-spills': `volatile long five = 5; return five == 5 ? 0 : ${wrong};`,
+      'readonly-map-constants': `return five == 5 ? 0 : ${wrong};`,
+      'linked-scalars': `long a = bpf_get_prandom_u32(); return a == 5 && a != 5 ? ${wrong} : 0;`,
+      'subprogram-constants': `return second(5) == 5 ? 0 : ${wrong};`,
+    };
+    const head = 'volatile const long five = 5; static __noinline int second(int a) { return a; }';
+    await using kernel = openKernel();
+    for (const [feature, body] of Object.entries(bodies)) {
+      const bytes = compileObject(`${head} SEC("socket") int attempt(void *ctx) { ${body} }`);
+      const loads = await kernel.load({ name: 'try', bytes }).then(
+        () => true,
+        () => false,
+      );
+      expect([feature, await kernel.probe([{ kind: 'feature', feature }])]).toEqual([feature, [loads]]);
+    }
+  });
+
+  it('knows which kernel functions a program type may call', async (context) => {
+    await using kernel = openKernel();
+    const [calls] = await kernel.probe([{ kind: 'feature', feature: 'kfunc-calls' }]);
+    if (calls !== true) {
+      declareSkip('this kernel has no kernel functions that programs may call');
+      context.skip();
+    }
+    const questions = [
+      kernelFunction('xdp', 'bpf_dynptr_from_xdp'),
+      kernelFunction('kprobe', 'bpf_dynptr_from_xdp'),
+      kernelFunction('xdp', 'do_exit'),
+      kernelFunction('xdp', 'no_such_function'),
+      kernelFunction('no_such_type', 'bpf_dynptr_from_xdp'),
+    ];
+    expect(await kernel.probe(questions)).toEqual([true, false, false, undefined, undefined]);
   });
 
   it('says that frags load where they do', async () => {

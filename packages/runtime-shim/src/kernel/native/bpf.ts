@@ -1,6 +1,8 @@
+import { readFileSync } from 'node:fs';
 import { arch } from 'node:os';
 import { Arena } from './arena.ts';
 import { callError } from './errno.ts';
+import { type BtfIds, btfKey, findBtfIds, type ProbedKind } from './find-btf-ids.ts';
 import type { Native } from './library.ts';
 
 /** Numbers of the bpf system call by Node's architecture names (arch/…/syscall tables of the kernel). */
@@ -17,17 +19,23 @@ const SYSCALL_NUMBER: Readonly<Record<string, number>> = {
 export const COMMAND = {
   mapCreate: 0,
   mapLookup: 1,
+  mapUpdate: 2,
   mapNextKey: 4,
   programLoad: 5,
   pin: 6,
   get: 7,
   info: 15,
   btfLoad: 18,
+  mapFreeze: 22,
   linkCreate: 28,
   linkUpdate: 29,
   linkDetach: 34,
+  tokenCreate: 36,
 } as const;
 
+const EPERM = 1;
+/** include/uapi/asm-generic/resource.h */
+const RLIMIT_MEMLOCK = 8;
 /** Size of the attribute that is passed: zeros beyond what an older kernel knows are accepted by it. */
 const ATTR_SIZE = 144;
 
@@ -35,7 +43,9 @@ const ATTR_SIZE = 144;
 export class Bpf {
   readonly native: Native;
   readonly #number: number;
-  readonly #btfIds = new Map<string, number>();
+  #kernelBtf: Uint8Array | undefined;
+  #raised = false;
+  readonly #btfIds = new Map<string, number | undefined>();
 
   constructor(native: Native) {
     this.native = native;
@@ -43,12 +53,23 @@ export class Bpf {
   }
 
   /** Calls with an attribute that `fill` writes; what it allocates lives until the call is over. */
-  call(command: number, fill: (attr: Buffer, arena: Arena) => void): number {
+  call(command: number, fill: (attr: Buffer, arena: Arena) => void, size: number = ATTR_SIZE): number {
     using arena = new Arena();
-    const attr = Buffer.alloc(ATTR_SIZE);
+    const attr = Buffer.alloc(size);
     fill(attr, arena);
-    const result = this.native.syscall(this.#number, command, attr, ATTR_SIZE);
-    return result < 0 ? -this.native.errno() : result;
+    const call = (): number => {
+      const result = this.native.syscall(this.#number, command, attr, size);
+      return result < 0 ? -this.native.errno() : result;
+    };
+    const result = call();
+    return result === -EPERM && this.#raiseMemoryLimit() ? call() : result;
+  }
+
+  /** Kernels before 5.11 count maps and programs as locked memory; libbpf does the same before it loads. @returns whether to try again. */
+  #raiseMemoryLimit(): boolean {
+    if (this.#raised) return false;
+    this.#raised = true;
+    return this.native.setResourceLimit(RLIMIT_MEMLOCK, Buffer.alloc(16, 0xff)) === 0;
   }
 
   /** Opens a pinned object. @returns its descriptor, or `-errno`. */
@@ -78,12 +99,33 @@ export class Bpf {
     return Buffer.from(bytes);
   }
 
-  /** Id of a kernel function in the kernel's BTF for an attach type; `-errno` where there is none. Looked up once: it takes 15 ms. */
-  kernelBtfId(name: string, attachType: number): number {
-    const key = `${attachType} ${name}`;
-    const id = this.#btfIds.get(key) ?? this.native.findKernelBtfId(name, attachType);
-    this.#btfIds.set(key, id);
-    return id;
+  /** Takes over ids that somebody else has looked up. */
+  learnBtfIds(ids: BtfIds): void {
+    for (const [key, id] of Object.entries(ids)) this.#btfIds.set(key, id ?? undefined);
+  }
+
+  /** Id of a type in the kernel's BTF; `undefined` where there is none. What nobody has looked up yet takes 10 ms, once. */
+  kernelBtfId(kind: ProbedKind, name: string): number | undefined {
+    const key = btfKey(kind, name);
+    if (!this.#btfIds.has(key)) this.#btfIds.set(key, this.#findInKernel(key));
+    return this.#btfIds.get(key);
+  }
+
+  /** Whether the kernel shows its BTF to this process. */
+  hasKernelBtf(): boolean {
+    return this.#readKernelBtf().length > 0;
+  }
+
+  #findInKernel(key: string): number | undefined {
+    return findBtfIds(this.#readKernelBtf(), [key])[key];
+  }
+
+  #readKernelBtf(): Uint8Array {
+    try {
+      return (this.#kernelBtf ??= readFileSync('/sys/kernel/btf/vmlinux'));
+    } catch {
+      return (this.#kernelBtf = new Uint8Array());
+    }
   }
 
   /** Opens a pinned object for the time of an action. */

@@ -1,4 +1,5 @@
 import { existsSync } from 'node:fs';
+import { arch } from 'node:os';
 import koffi, { type LibraryHandle } from 'koffi';
 import { KernelError } from '../kernel-error.ts';
 
@@ -12,6 +13,10 @@ const CANDIDATES = [
   '/usr/lib/libbpf.so.1',
 ];
 
+const PERF_EVENT_OPEN = 'long syscall(long number, _In_ void *attr, int pid, int cpu, int group, unsigned long flags)';
+/** Numbers of perf_event_open by Node's architecture names (arch/…/syscall tables of the kernel). */
+const PERF_EVENT_OPEN_NUMBER: Readonly<Record<string, number>> = { x64: 298, s390x: 331, ppc64: 319 };
+
 /** A native pointer; 0n and null mean none. */
 export type Pointer = bigint | null;
 
@@ -21,10 +26,11 @@ export interface Native {
   readonly path: string;
   errno(): number;
   syscall(number: number, command: number, attr: Buffer, size: number): number;
+  perfEventOpen(attr: Buffer, pid: number, cpu: number, group: number, flags: number): number;
   close(fd: number): number;
+  setResourceLimit(resource: number, limits: Buffer): number;
   flock(fd: number, operation: number): number;
   ifNameToIndex(name: string): number;
-  findKernelBtfId(name: string, attachType: number): number;
   objectOpenMem(bytes: Uint8Array, size: number, options: Buffer): Pointer;
   objectLoad(object: Pointer): number;
   objectClose(object: Pointer): void;
@@ -68,10 +74,11 @@ export function openNative(path: string | undefined): Native {
     path: name,
     errno: () => koffi.errno(),
     syscall: bind(libc, 'long syscall(long number, int command, _Inout_ void *attr, unsigned int size)'),
+    perfEventOpen: openPerfEvent(bind(libc, PERF_EVENT_OPEN)),
     close: bind(libc, 'int close(int fd)'),
+    setResourceLimit: bind(libc, 'int setrlimit(int resource, _In_ void *limits)'),
     flock: bind(libc, 'int flock(int fd, int operation)'),
     ifNameToIndex: bind(libc, 'unsigned int if_nametoindex(const char *name)'),
-    findKernelBtfId: fn('int libbpf_find_vmlinux_btf_id(const char *name, int attach_type)'),
     objectOpenMem: fn('void *bpf_object__open_mem(const void *buf, size_t size, const void *opts)'),
     objectLoad: fn('int bpf_object__load(void *obj)'),
     objectClose: fn('void bpf_object__close(void *obj)'),
@@ -102,6 +109,13 @@ export function openNative(path: string | undefined): Native {
     perfBufferConsume: fn('int perf_buffer__consume(void *pb)'),
     perfBufferFree: fn('void perf_buffer__free(void *pb)'),
   };
+}
+
+type PerfSyscall = (number: number, attr: Buffer, pid: number, cpu: number, group: number, flags: number) => number;
+
+function openPerfEvent(syscall: PerfSyscall): Native['perfEventOpen'] {
+  const number = PERF_EVENT_OPEN_NUMBER[arch()] ?? 241;
+  return (attr, pid, cpu, group, flags) => syscall(number, attr, pid, cpu, group, flags);
 }
 
 function checkVersion(library: LibraryHandle, name: string): string {

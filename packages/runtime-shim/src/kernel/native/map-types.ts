@@ -37,6 +37,8 @@ export const MAP_TYPES: readonly string[] = [
   'user_ringbuf',
   'cgrp_storage',
   'arena',
+  'insn_array',
+  'rhash',
 ];
 
 /** The name of a map type. */

@@ -1,0 +1,122 @@
+import {
+  addNumber,
+  CALL,
+  callKernel,
+  EXIT,
+  type Instruction,
+  mapAddress,
+  move,
+  moveNumber,
+  MOV_R0_0,
+} from './native/assemble.ts';
+import type { Bpf } from './native/bpf.ts';
+import { answerOf } from './native/errno.ts';
+import { PROGRAM_TYPES } from './native/names.ts';
+import type { FeatureProbe, Try } from './probe-features.ts';
+import { formsOf, type ProgramForm } from './probe-forms.ts';
+import { createMap, withMap } from './probe-maps.ts';
+
+/** The wordings of all kernels; that of 6.12 and later is the third. */
+const NO_SUCH_HELPER = /invalid func |unknown func |program of this type cannot use helper /;
+/** The kernel has no name for it: then it is not there for any program. */
+const UNKNOWN_HELPER = /(?:invalid|unknown) func unknown#/;
+const NO_SUCH_FUNCTION = /calling kernel function .* is not allowed|kernel function btf_id \d+ is not a valid type_id/;
+const NO_KERNEL_CALLS =
+  /JIT is required for calling|JIT does not support calling|uses reserved fields|btf_vmlinux is not available|unknown opcode/;
+/** The line on which the verifier stands at the call. */
+const AT_CALL = /^\d+: \(85\) call/m;
+
+/** Asks whether programs of a type may call something. Kept: its forms take some trials to find. */
+export class CallProbes {
+  readonly #bpf: Bpf;
+  readonly #attempt: Try;
+  readonly #forms = new Map<string, ProgramForm[]>();
+
+  constructor(bpf: Bpf, attempt: Try) {
+    this.#bpf = bpf;
+    this.#attempt = attempt;
+  }
+
+  /**
+   * As libbpf_probe_bpf_helper of libbpf 1.8, which knows the wording of kernels from 6.12 on; libbpf 1.1 does not. Beyond it, types that
+   * need a target are tried on some, and types that may sleep also so: whatever form may call it, the type may.
+   */
+  helper(type: string, number: number): boolean | undefined {
+    return this.#callable(type, [CALL(number), EXIT], NO_SUCH_HELPER);
+  }
+
+  /** Whether programs of a type may call a kernel function (BPF_CALL with BPF_PSEUDO_KFUNC_CALL, 5.13). */
+  kernelFunction(type: string, name: string): boolean | undefined {
+    const id = this.#bpf.kernelBtfId('func', name);
+    if (id === undefined) return undefined;
+    return this.#callable(type, [callKernel(id), EXIT], NO_SUCH_FUNCTION, NO_KERNEL_CALLS);
+  }
+
+  #callable(type: string, instructions: Instruction[], refusal: RegExp, never?: RegExp): boolean | undefined {
+    if (!PROGRAM_TYPES.includes(type)) return undefined;
+    let forms = this.#forms.get(type);
+    if (!forms) this.#forms.set(type, (forms = formsOf(this.#bpf, type, this.#attempt)));
+    let answer: boolean | undefined;
+    for (const form of forms) {
+      const { result, log } = this.#attempt({ type, instructions, ...form });
+      if (result >= 0) return true;
+      if (UNKNOWN_HELPER.test(log) || never?.test(log)) return false;
+      if (refusal.test(log)) answer = false;
+      // Where the verifier never came to the call, nothing is known: a missing right, a type or target that the kernel has not.
+      else if (AT_CALL.test(log)) return true;
+    }
+    return answer;
+  }
+}
+
+/** Features of calls that neither helper nor kernel function stands for. */
+export const CALL_PROGRAMS: Readonly<Record<string, FeatureProbe>> = {
+  // Calls of kernel functions as such (5.13): the verifier's word about one that nobody may call, which do_exit is
+  'kfunc-calls': (bpf, attempt) => {
+    const id = bpf.kernelBtfId('func', 'do_exit');
+    if (id === undefined) return undefined;
+    const { result, log } = attempt({ type: 'sched_cls', instructions: [callKernel(id), EXIT] });
+    if (log === '') return result >= 0 ? true : undefined;
+    return !NO_KERNEL_CALLS.test(log);
+  },
+  // bpf_iter_num_new and its kin (6.4)
+  'open-coded-iterators': (bpf, attempt) => {
+    const [create, destroy] = ['bpf_iter_num_new', 'bpf_iter_num_destroy'].map((name) => bpf.kernelBtfId('func', name));
+    if (create === undefined || destroy === undefined) return bpf.hasKernelBtf() ? false : undefined;
+    const iterator = [move(1, 10), addNumber(1, -8)];
+    const begin = [...iterator, moveNumber(2, 0), moveNumber(3, 3), callKernel(create)];
+    const { result } = attempt({
+      type: 'raw_tracepoint',
+      instructions: [...begin, ...iterator, callKernel(destroy), MOV_R0_0, EXIT],
+    });
+    return answerOf(result);
+  },
+  // Memory that program and process share (6.9; only with a JIT that knows it)
+  arena: (bpf, attempt) =>
+    withMap(bpf, createMap(bpf, 'arena', { key: 0, value: 0, flags: F_MMAPABLE, extra: ARENA_ADDRESS }), (map) =>
+      answerOf(
+        attempt({
+          type: 'socket_filter',
+          instructions: [
+            ...mapAddress(1, map),
+            moveNumber(2, 0),
+            { code: 0xbf, dst: 2, src: 2, offset: 1, imm: 1 << 16 },
+            MOV_R0_0,
+            EXIT,
+          ],
+        }).result,
+      ),
+    ),
+  // Jumps to an address in a register (6.19; only with a JIT that knows them): the verifier's word about one that is none
+  'indirect-jumps': (_bpf, attempt) => {
+    const { log } = attempt({
+      type: 'socket_filter',
+      instructions: [moveNumber(1, 0), { code: 0x0d, dst: 1 }, MOV_R0_0, EXIT],
+    });
+    return log === '' ? undefined : !/reserved fields|unknown opcode|unknown insn|not support/.test(log);
+  },
+};
+
+/** Flag and an address that no process uses (tools/testing/selftests/bpf, verifier_arena.c). */
+const F_MMAPABLE = 1 << 10;
+const ARENA_ADDRESS = 1n << 44n;
