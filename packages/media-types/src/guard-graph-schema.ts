@@ -22,7 +22,7 @@ const Unsigned = z.union([z.number().int().min(0), NumberText]);
 const Leaf = z.union([
   Unsigned,
   z.strictObject({ relocation: U32 }),
-  z.strictObject({ symbol: CName, typed: z.literal(true).exactOptional() }),
+  z.strictObject({ symbol: CName, type: z.enum(['function', 'variable']).exactOptional() }),
   z.strictObject({
     kconfig: CName,
     type: z.enum(['bool', 'char', 'tristate', 'int', 'string']),

@@ -16,7 +16,12 @@ const known = [
     guarded: Programs.exactOptional(),
   }),
   z.looseObject({ kind: z.literal('attach-target'), hook: Word, value: Word, programs: Programs }),
-  z.looseObject({ kind: z.literal('feature'), value: Word, programs: Programs.exactOptional() }),
+  z.looseObject({
+    kind: z.literal('feature'),
+    value: Word,
+    programs: Programs.exactOptional(),
+    guarded: Programs.exactOptional(),
+  }),
   z.looseObject({
     kind: z.literal('core-relocation'),
     relocation: z.enum(CORE_RELOCATION_KINDS),

@@ -71,6 +71,7 @@ export interface FeatureRequirement {
   kind: 'feature';
   value: string;
   programs?: string[];
+  guarded?: GuardedPrograms;
 }
 
 /** A CO-RE relocation that must find its target in the kernel's BTF. */

@@ -9,10 +9,7 @@ export interface KernelFacts {
   mediaType: 'application/vnd.ebpf.kernel-facts.v1+json';
   /** `uname -r`, for people; no rule compares it. */
   release: string;
-  /**
-   * LINUX_KERNEL_VERSION as a loader on this node gives it to programs, e.g. 331264 for 5.14.0. For programs that read it; no rule compares
-   * it.
-   */
+  /** The value that the loader gives `LINUX_KERNEL_VERSION`: version, patch level and sublevel in 16, 8 and 8 bits. */
   kernelVersion?: number;
   /** OCI architecture name, e.g. `amd64`. */
   architecture: string;

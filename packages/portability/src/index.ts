@@ -15,4 +15,4 @@ export {
 } from './kernel-types.ts';
 export { PortabilityError, type PortabilityErrorCode } from './portability-error.ts';
 export { type Ability, mainlineVersion } from './since/mainline-version.ts';
-export type { Finding, Outcome, ProgramVerdict, Selection, Verdict } from './verdict.ts';
+export type { Certainty, Finding, Outcome, ProgramVerdict, Selection, Verdict } from './verdict.ts';

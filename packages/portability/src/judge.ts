@@ -5,7 +5,7 @@ import { openGuards } from './guards/open-guards.ts';
 import { type KernelTypes, openLocalTypes } from './kernel-types.ts';
 import { checkRequirement } from './rules/check-requirement.ts';
 import type { RuleContext } from './rules/context.ts';
-import type { Finding, Outcome, ProgramVerdict, Verdict } from './verdict.ts';
+import type { Certainty, Finding, Outcome, ProgramVerdict, Verdict } from './verdict.ts';
 
 /** What {@link judge} holds a variant against. */
 export interface JudgeOptions {
@@ -29,7 +29,7 @@ export function judge(variant: Variant, options: JudgeOptions): Verdict {
     variant: variant.name,
     layer: variant.layer,
     ...(architecture === undefined ? {} : { architecture }),
-    outcome: outcomeOf(findings),
+    ...summarise(findings),
     findings,
     programs,
   };
@@ -86,7 +86,7 @@ function judgePrograms(variant: Variant, { facts, types, parameters = {} }: Judg
       return answer === 'met' ? [] : [findingOf(entry, answer)];
     });
     const own = inOrder(concerning);
-    return { name, outcome: outcomeOf(own), findings: own };
+    return { name, ...summarise(own), findings: own };
   });
 }
 
@@ -110,6 +110,17 @@ function inOrder(findings: Iterable<Finding>): Finding[] {
 
 function isUnmet({ outcome }: Finding): boolean {
   return outcome === 'unmet';
+}
+
+function summarise(findings: readonly Finding[]): Pick<ProgramVerdict, 'outcome' | 'loads' | 'fires'> {
+  const loads = certaintyOf(findings.filter(({ affects }) => affects === 'load'));
+  // What does not load does not run, whatever else is known.
+  return { outcome: outcomeOf(findings), loads, fires: certaintyOf(findings) };
+}
+
+function certaintyOf(findings: readonly Finding[]): Certainty {
+  if (findings.some(isUnmet)) return 'no';
+  return findings.length > 0 ? 'unknown' : 'yes';
 }
 
 function outcomeOf(findings: readonly Finding[]): Outcome {

@@ -2,7 +2,7 @@ import { CLASS, CODE_LOAD_IMM64, type Instruction } from '../object/instruction.
 import { copyState, readRegister, type MachineState } from './machine-state.ts';
 import { arithmeticName } from './operations.ts';
 import type { FunctionImage, ProgramImage } from './program-image.ts';
-import { upTo } from './range.ts';
+import { U32_MAX, upTo } from './range.ts';
 import { certainly, hasAbility, truncate, type Condition, type ConditionalRead } from './stack-memory.ts';
 import { accessSize } from './stack-use.ts';
 import {
@@ -64,10 +64,11 @@ function calculate(state: MachineState, instruction: Instruction, place: Place):
   const cases = casesOfOffset(state, instruction, place);
   if (cases) return cases;
   linkCopies(state, instruction, place);
+  const before = readRegister(state, instruction.source);
   const value = arithmetic(state, instruction, place);
   state.at++;
   const isNumber = value.kind === 'known' || value.kind === 'symbolic';
-  const condition = isNumber ? abilityFor(instruction) : undefined;
+  const condition = abilityForRange(instruction, before, value) ?? (isNumber ? abilityFor(instruction) : undefined);
   const alternatives = condition ? [{ condition, value }, { value: UNKNOWN }] : [{ value }];
   return setRegister(state, instruction.destination, { alternatives });
 }
@@ -79,11 +80,61 @@ function abilityFor({ code }: Instruction): Condition | undefined {
   return (code & 0xf0) === 0x30 ? hasAbility('constant-division') : undefined;
 }
 
-/** After `r = s` both are the same number, whatever it is. */
+/** Operations that older verifiers give up where the second operand is a range (adjust_scalar_min_max_vals): mul, or, xor. */
+const RANGE_OPERATIONS = new Set([0x20, 0x40, 0xa0]);
+
+function abilityForRange({ code }: Instruction, operand: Value, result: Value): Condition | undefined {
+  const isRange = (code & 8) !== 0 && operand.kind === 'unknown';
+  return isRange && result.key !== UNKNOWN.key && RANGE_OPERATIONS.has(code & 0xf0)
+    ? hasAbility('operand-ranges')
+    : undefined;
+}
+
+/**
+ * After `r = s` both are the same number, whatever it is. Where only 32 bits are moved of a number that has no more, newer verifiers know it
+ * as well, which a negative id says.
+ */
 function linkCopies(state: MachineState, { code, source, offset }: Instruction, { freshId }: Place): void {
-  if (code !== 0xbf || offset !== 0) return;
   const value = state.registers[source];
-  if (value?.kind === 'unknown' && value.id === undefined) state.registers[source] = ranged(value.range, freshId());
+  if (offset !== 0 || value?.kind !== 'unknown' || value.id !== undefined) return;
+  if (code === 0xbf) state.registers[source] = ranged(value.range, freshId());
+  else if (code === 0xbc && value.range.umax <= U32_MAX) state.registers[source] = ranged(value.range, -freshId());
+}
+
+/** Values of a number of the kernel that are told apart where it meets one that is not known. */
+const MAX_OPERAND_CASES = 4n;
+
+/**
+ * Where one operand is a value of the kernel that can only be one of a few numbers, and the other is not known: one state for each, with
+ * the number in the register, to execute the instruction again. Undefined everywhere else.
+ */
+export function casesOfOperands(state: MachineState, instruction: Instruction, image: ProgramImage): Split | undefined {
+  const { code, destination, source } = instruction;
+  const kind = code & 7;
+  const takesTwo = kind === CLASS.alu64 || kind === CLASS.alu || kind === CLASS.jmp || kind === CLASS.jmp32;
+  // A move has one operand, and neither calls nor unconditional jumps have any.
+  const upper = code & 0xf0;
+  const isJump = kind === CLASS.jmp || kind === CLASS.jmp32;
+  if (
+    !takesTwo ||
+    (code & 8) === 0 ||
+    (isJump ? [0, 0x80, 0x90, 0xe0].includes(upper) : upper === 0xb0 || upper === 0xd0)
+  )
+    return undefined;
+  for (const [register, other] of [
+    [destination, source],
+    [source, destination],
+  ] as const) {
+    const value = readRegister(state, register);
+    if (value.kind !== 'symbolic' || readRegister(state, other).kind !== 'unknown') continue;
+    const largest = maximumOf(value.expression, (variable) => maximumOfVariable(variable, image));
+    if (largest === undefined || largest >= MAX_OPERAND_CASES) continue;
+    return Array.from({ length: Number(largest) + 1 }, (_, number) => ({
+      condition: { op: 'jeq64', a: value, b: known(BigInt(number)) },
+      state: withRegister(state, register, known(BigInt(number))),
+    }));
+  }
+  return undefined;
 }
 
 /** Places of read-only data that a value of the kernel may choose from. */
@@ -96,7 +147,7 @@ function casesOfOffset(state: MachineState, instruction: Instruction, place: Pla
   const [a, b] = [readRegister(state, destination), readRegister(state, source)];
   const [pointer, offset] = a.kind === 'constants' ? [a, b] : [b, a];
   if (pointer.kind !== 'constants' || offset.kind !== 'symbolic') return undefined;
-  const largest = maximumOf(offset.expression, (variable) => maximumOfVariable(variable, place));
+  const largest = maximumOf(offset.expression, (variable) => maximumOfVariable(variable, place.image));
   if (largest === undefined) return undefined;
   const values = Array.from({ length: Number(largest < MAX_CASES * 8n ? largest : 0n) + 1 }, (_, value) => value);
   const step = stepOf(offset.expression);
@@ -116,7 +167,7 @@ function stepOf(expression: Expression): number {
   return by?.kind === 'constant' && by.value < 6n ? 1 << Number(by.value) : 1;
 }
 
-function maximumOfVariable(value: Variable, { image }: Place): bigint | undefined {
+function maximumOfVariable(value: Variable, image: ProgramImage): bigint | undefined {
   if (value.kind === 'feature') return 1n;
   if (value.kind !== 'relocation') return undefined;
   const kind = image.object.functions[value.function]?.relocations[value.record]?.kind ?? '';
@@ -164,7 +215,8 @@ function move(operand: Value, width: 32 | 64, bits: number): Value {
     const extended = apply(`sext${bits}`, operand);
     return width === 32 ? apply('zext32', extended) : extended;
   }
-  return width === 64 ? operand : apply('zext32', operand);
+  const isShort = operand.kind === 'unknown' && operand.range.umax <= U32_MAX;
+  return width === 64 || isShort ? operand : apply('zext32', operand);
 }
 
 function swapBytes({ code, immediate }: Instruction, width: 32 | 64, value: Value, littleEndian: boolean): Value {
@@ -224,7 +276,8 @@ function externReference(name: string, place: Place): Value {
   const extern = place.image.object.externs.find((candidate) => candidate.name === name);
   if (extern?.kind === 'kconfig') return optionPointer(name, 0);
   if (extern?.weak !== true) return POINTER;
-  return place.bind({ kind: 'symbol', name, typed: extern.typed });
+  const type = extern.kind === 'kfunc' ? 'function' : extern.typed ? 'variable' : 'none';
+  return place.bind({ kind: 'symbol', name, type });
 }
 
 /** Loads of packet bytes (BPF_LD_ABS, BPF_LD_IND). */

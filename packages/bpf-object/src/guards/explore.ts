@@ -4,15 +4,16 @@ import {
   CODE_CALL,
   CODE_EXIT,
   CODE_JUMP,
+  CODE_LOAD_IMM64,
   CODE_LONG_JUMP,
   CODE_MAY_JUMP,
   jumpTarget,
   type Instruction,
 } from '../object/instruction.ts';
-import { execute, type Bind, type Place, type Split } from './execute.ts';
+import { casesOfOperands, execute, type Bind, type Place, type Split } from './execute.ts';
 import { clobber, findCallback, findClobbered, onlyReads, spoilRegisters, type CallbackCall } from './helper-calls.ts';
 import { resultOf } from './helper-results.ts';
-import { decideRange, U32_MAX } from './range.ts';
+import { decideRange, decideRanges, lowBits, mirror, onlyNumber, U32_MAX } from './range.ts';
 import { refineState, type Taken } from './refine-values.ts';
 import { hasAbility } from './stack-memory.ts';
 import {
@@ -49,7 +50,8 @@ import {
 export type Site =
   | { kind: 'relocation'; function: number; record: number }
   | { kind: 'helper'; number: number }
-  | { kind: 'kfunc'; name: string };
+  | { kind: 'kfunc'; name: string }
+  | { kind: 'feature'; name: string };
 
 /** A decision that a value of the kernel takes. */
 export interface RawBranch {
@@ -158,6 +160,7 @@ class Explorer {
     const entry = program.functions[0];
     if (entry === undefined) return;
     root.next.push(this.#intern(enterFunction(object.functions.indexOf(entry), [{ key: 'p', kind: 'pointer' }])));
+    this.#addFunctionAddresses(root);
     const globals = program.functions.slice(1).filter((candidate) => candidate.global);
     if (globals.length === 0) return;
     // Older verifiers look at every global function, newer ones at those that are called from where they come.
@@ -171,6 +174,39 @@ class Explorer {
     );
   }
 
+  /**
+   * Addresses of kernel functions: the kernel looks at them before it looks at any path, and only newer ones allow them. One that is not
+   * there is the number 0.
+   */
+  #addFunctionAddresses(root: RawNode): void {
+    const { object, program } = this.#options;
+    const names = new Set<string>();
+    for (const { references, instructions } of program.functions) {
+      for (const [at, reference] of references) {
+        if (reference.kind === 'extern' && instructions[at]?.code === CODE_LOAD_IMM64) names.add(reference.name);
+      }
+    }
+    for (const { name, kind, weak } of object.externs) {
+      if (kind !== 'kfunc' || !names.has(name)) continue;
+      const there = this.#addNode();
+      const inner = this.#nodes[there];
+      if (inner) this.#site(inner, `f${KFUNC_ADDRESS}`, { kind: 'feature', name: KFUNC_ADDRESS });
+      const part = this.#addNode();
+      const node = this.#nodes[part];
+      root.next.push(part);
+      const address = weak ? this.#bind({ kind: 'symbol', name, type: 'function' }) : POINTER;
+      if (node)
+        this.#decide(
+          node,
+          'jne64',
+          address,
+          ZERO,
+          () => there,
+          () => this.#addNode(),
+        );
+    }
+  }
+
   /** Executes from a state to the end of its node. */
   #follow(state: MachineState, node: RawNode): void {
     for (let first = true; ; first = false) {
@@ -179,6 +215,8 @@ class Explorer {
       const instruction = image?.entry.instructions[state.at];
       // A program that runs off its end is none that a verifier accepts.
       if (image === undefined || instruction === undefined) return;
+      // Registers that there are not; the verifier refuses the program for them.
+      if (instruction.destination > 10 || instruction.source > 10) return;
       if (!first && image.joins[state.at] === 1) {
         node.next.push(this.#intern(state));
         return;
@@ -195,6 +233,7 @@ class Explorer {
       this.#visit(node, place, state.at);
       const kind = instruction.code & 7;
       if (kind !== CLASS.jmp && kind !== CLASS.jmp32) {
+        if (this.#splitOperands(state, instruction, node)) return;
         const split = execute(state, instruction, place);
         if (split) {
           this.#split(node, split);
@@ -313,36 +352,64 @@ class Explorer {
       (code & 8) === 0
         ? known(BigInt.asUintN(64, BigInt(instruction.immediate)))
         : readRegister(state, instruction.source);
-    if (b.kind === 'known' && this.#compareUnknown(node, instruction.destination, op, a, b.value, taken, fallen))
-      return false;
+    if (this.#splitOperands(state, instruction, node)) return false;
+    const [, name = '', width = ''] = /^([a-z]+)(\d+)$/.exec(op) ?? [];
+    const sides = { name, width, taken, fallen };
+    if (b.kind === 'known' && this.#compareUnknown(node, instruction.destination, a, b.value, sides)) return false;
+    const mirrored = { ...sides, name: mirror(name), isMirrored: true };
+    if (a.kind === 'known' && this.#compareUnknown(node, instruction.source, b, a.value, mirrored)) return false;
+    if (this.#compareRanges(node, a, b, sides)) return false;
     this.#decide(node, op, a, b, then, otherwise);
     return false;
   }
 
+  /** Where a number of the kernel with few values meets a number that is not known: one state for each of its values. */
+  #splitOperands(state: MachineState, instruction: Instruction, node: RawNode): boolean {
+    const cases = casesOfOperands(state, instruction, this.#image);
+    if (cases === undefined) return false;
+    this.#split(node, cases);
+    return true;
+  }
+
   /** A comparison of a number of which only a range is known, or of a pointer that may be null. Whether it was one. */
-  #compareUnknown(
-    node: RawNode,
-    register: number,
-    op: string,
-    value: Value,
-    number: bigint,
-    taken: MachineState,
-    fallen: MachineState,
-  ): boolean {
-    const [, name = '', width = ''] = /^([a-z]+)(\d+)$/.exec(op) ?? [];
+  #compareUnknown(node: RawNode, register: number, value: Value, number: bigint, sides: Sides): boolean {
+    const { name, width, taken, fallen, isMirrored = false } = sides;
     if (value.kind !== 'unknown' && value.kind !== 'nullable') return false;
-    // The lower half alone says nothing of a number that may be longer.
-    const wide = value.kind === 'unknown' && value.range.umax > (name.startsWith('js') ? 0x7fff_ffffn : U32_MAX);
-    if (width === '32' && (wide || value.kind === 'nullable')) return false;
+    if (width === '32' && value.kind === 'nullable') return false;
     const compared = width === '32' ? BigInt.asUintN(32, number) : number;
-    const decision = value.kind === 'unknown' ? decideRange(name, value.range, compared) : undefined;
+    const range = value.kind === 'unknown' ? value.range : undefined;
+    const isLong =
+      width === '32' && range !== undefined && range.umax > (name.startsWith('js') ? 0x7fff_ffffn : U32_MAX);
+    // Signs of lower halves are not followed.
+    if (isLong && name.startsWith('js')) return false;
+    const decision = range && decideRange(name, isLong ? lowBits(range, 32) : range, compared);
+    const way = { register, name, number: compared, lowHalf: isLong };
     const open = (target: RawNode): void => {
-      target.next.push(this.#refined(taken, { register, name, number: compared, taken: true }, value));
-      target.next.push(this.#refined(fallen, { register, name, number: compared, taken: false }, value));
+      target.next.push(this.#refined(taken, { ...way, taken: true }, value));
+      target.next.push(this.#refined(fallen, { ...way, taken: false }, value));
     };
+    const isExact = isLong && range !== undefined && onlyNumber(lowBits(range, 32)) !== undefined;
     if (decision === undefined) open(node);
-    else if (!decision.newer) node.next.push(this.#intern(decision.taken ? taken : fallen));
+    else if (isMirrored)
+      this.#whereAble(node, 'range-comparisons', () => this.#intern(decision.taken ? taken : fallen), open);
+    else if (!decision.newer || isExact) node.next.push(this.#intern(decision.taken ? taken : fallen));
     else this.#whereAble(node, 'range-contradictions', () => this.#intern(decision.taken ? taken : fallen), open);
+    return true;
+  }
+
+  /** A comparison of two numbers of which only ranges are known, which newer verifiers may decide. */
+  #compareRanges(node: RawNode, a: Value, b: Value, { name, width, taken, fallen }: Sides): boolean {
+    if (a.kind !== 'unknown' || b.kind !== 'unknown') return false;
+    if (width === '32' && (a.range.umax > U32_MAX || b.range.umax > U32_MAX)) return false;
+    const decided = decideRanges(name, a.range, b.range);
+    if (decided === undefined) return false;
+    const [way, other] = decided ? [taken, fallen] : [fallen, taken];
+    this.#whereAble(
+      node,
+      'range-comparisons',
+      () => this.#intern(way),
+      (both) => both.next.push(this.#intern(way), this.#intern(other)),
+    );
     return true;
   }
 
@@ -545,6 +612,8 @@ function again(state: MachineState, { registers, around }: NonNullable<Frame['ca
   return next;
 }
 
+/** The ability of programs to hold the address of a kernel function. */
+export const KFUNC_ADDRESS = 'kfunc-address';
 /** bpf_map_lookup_elem */
 const MAP_LOOKUP = 1;
 /** bpf_loop */
@@ -552,6 +621,17 @@ const LOOP = 181;
 
 function isZero(value: Value): boolean {
   return value.kind === 'known' && value.value === 0n;
+}
+
+/** Both ways of a comparison. */
+interface Sides {
+  /** Name of the comparison without its width. */
+  name: string;
+  width: string;
+  taken: MachineState;
+  fallen: MachineState;
+  /** The number stood on the left, where only newer verifiers decide by ranges. */
+  isMirrored?: boolean;
 }
 
 /** Whether the jump is taken, where that is known without knowing the kernel. */

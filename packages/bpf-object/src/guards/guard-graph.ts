@@ -46,8 +46,8 @@ export type GuardOperand = number | string | GuardValue | { op: string; args: nu
 export type GuardValue =
   /** What the CO-RE relocation at that position in `requirements` comes to. */
   | { relocation: number }
-  /** Address of a weak kernel symbol or function; 0 where the kernel has none. `typed`: its type is known to the verifier. */
-  | { symbol: string; typed?: true }
+  /** Address of a weak kernel function, of a variable with a type, or of any symbol (no `type`); 0 where the kernel has none. */
+  | { symbol: string; type?: 'function' | 'variable' }
   /** Value of a kernel option: `bytes` at `offset` of a variable of that type and size. */
   | { kconfig: string; type: KconfigType; size: number; offset: number; bytes: number }
   /** `bytes` at `offset` of a load parameter; `default` is what the object says. */

@@ -94,6 +94,8 @@ export function rangeOf(op: string, a: Range, b: Range): Range | undefined {
   const [, name = '', width = ''] = /^([a-z]+)(8|16|32|64)$/.exec(op) ?? [];
   if (name === 'zext') return lowBits(a, Number(width));
   if (width === '32') {
+    // The sign would be that of the lower half.
+    if (name === 'arsh' && a.umax > 0x7fff_ffffn) return upTo(U32_MAX);
     const result = rangeOf(`${name}64`, lowBits(a, 32), lowBits(b, 32));
     return result ? lowBits(result, 32) : upTo(U32_MAX);
   }
@@ -115,13 +117,15 @@ export function rangeOf(op: string, a: Range, b: Range): Range | undefined {
       return settle({ ...FULL, bits: (a.bits ^ b.bits) & ~(a.mask | b.mask), mask: a.mask | b.mask });
     case 'lsh':
     case 'rsh':
+    case 'arsh':
       return shift(name, a, b);
     default:
       return undefined;
   }
 }
 
-function lowBits(range: Range, width: number): Range {
+/** What is known of the lowest bits. */
+export function lowBits(range: Range, width: number): Range {
   const all = (1n << BigInt(width)) - 1n;
   if (range.umax <= all) return range;
   return settle({ ...FULL, umax: all, bits: range.bits & all, mask: range.mask & all });
@@ -155,6 +159,7 @@ function and(a: Range, b: Range): Range {
 function shift(name: string, a: Range, b: Range): Range | undefined {
   const by = onlyNumber(b);
   if (by === undefined || by > 63n) return undefined;
+  if (name === 'arsh') return settle({ ...FULL, smin: a.smin >> by, smax: a.smax >> by });
   if (name === 'rsh') {
     return settle({ ...FULL, umin: a.umin >> by, umax: a.umax >> by, bits: a.bits >> by, mask: a.mask >> by });
   }
@@ -165,18 +170,49 @@ function shift(name: string, a: Range, b: Range): Range | undefined {
   );
 }
 
+const MIRRORED: Readonly<Record<string, string>> = {
+  jeq: 'jeq',
+  jne: 'jne',
+  jset: 'jset',
+  jgt: 'jlt',
+  jge: 'jle',
+  jlt: 'jgt',
+  jle: 'jge',
+  jsgt: 'jslt',
+  jsge: 'jsle',
+  jslt: 'jsgt',
+  jsle: 'jsge',
+};
+
+/** The comparison that says the same with its sides exchanged. */
+export function mirror(name: string): string {
+  return MIRRORED[name] ?? name;
+}
+
+/** Whether a comparison of two ranges is decided. */
+export function decideRanges(name: string, a: Range, b: Range): boolean | undefined {
+  const [low, high] = [decideRange(name, a, b.umin)?.taken, decideRange(name, a, b.umax)?.taken];
+  // Between its bounds a comparison by order changes at most once; equality is another matter.
+  const byOrder = /^j[gl][te]$/.test(name) && low === high;
+  if (byOrder) return low;
+  const apart = a.umax < b.umin || a.umin > b.umax;
+  return apart && (name === 'jeq' || name === 'jne') ? name === 'jne' : undefined;
+}
+
 /** What a comparison with a number comes to; `newer`: only verifiers with `range-contradictions` see it. */
 export interface RangeDecision {
   taken: boolean;
   newer: boolean;
 }
 
+function sure(yes: boolean, no: boolean): RangeDecision | undefined {
+  return yes || no ? { taken: yes, newer: false } : undefined;
+}
+
 /** Whether a jump on a 64-bit comparison with a number is decided (is_branch_taken). */
 export function decideRange(name: string, range: Range, number: bigint): RangeDecision | undefined {
   const signed = BigInt.asIntN(64, number);
   const { umin, umax, smin, smax, bits, mask } = range;
-  const sure = (yes: boolean, no: boolean): RangeDecision | undefined =>
-    yes || no ? { taken: yes, newer: false } : undefined;
   switch (name) {
     case 'jeq':
     case 'jne': {
@@ -219,6 +255,12 @@ const NEGATED: Readonly<Record<string, string>> = {
   jsle: 'jsgt',
   jset: 'jclear',
 };
+
+/** What equality of the lower halves tells. */
+export function refineLowHalf(name: string, taken: boolean, range: Range, number: bigint): Range {
+  if ((name === 'jeq') !== taken || (name !== 'jeq' && name !== 'jne')) return range;
+  return settle({ ...range, bits: (range.bits & ~U32_MAX) | number, mask: range.mask & ~U32_MAX });
+}
 
 /** What a way of a jump tells (reg_set_min_max). */
 export function refineRange(name: string, taken: boolean, range: Range, number: bigint): Range {

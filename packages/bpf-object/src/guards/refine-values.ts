@@ -1,5 +1,5 @@
 import { updateValues, type MachineState } from './machine-state.ts';
-import { refineRange, type Range } from './range.ts';
+import { refineLowHalf, refineRange, type Range } from './range.ts';
 import { known, POINTER, ranged, ZERO, type Value } from './value.ts';
 
 /** A comparison of a register with a number, and which way was taken. */
@@ -9,10 +9,12 @@ export interface Taken {
   name: string;
   number: bigint;
   taken: boolean;
+  /** Only the lower halves were compared, of a number that may be longer. */
+  lowHalf: boolean;
 }
 
 /** Adds to a state what a comparison tells of a register, and of all that is equal to it. */
-export function refineState(state: MachineState, { register, name, number, taken }: Taken): void {
+export function refineState(state: MachineState, { register, name, number, taken, lowHalf }: Taken): void {
   const value = state.registers[register];
   if (value?.kind === 'nullable') {
     if (number !== 0n || (name !== 'jeq' && name !== 'jne')) return;
@@ -22,7 +24,8 @@ export function refineState(state: MachineState, { register, name, number, taken
     return;
   }
   if (value?.kind !== 'unknown') return;
-  const range = refineRange(name, taken, value.range, number);
+  const refine = lowHalf ? refineLowHalf : refineRange;
+  const range = refine(name, taken, value.range, number);
   if (range.umin > range.umax || range.smin > range.smax) return;
   const after = replaced(range, value.id);
   if (value.id !== undefined) updateValues(state, (each) => (isSame(each, value) ? after : each));

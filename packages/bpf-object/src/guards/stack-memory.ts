@@ -10,6 +10,8 @@ interface Slot {
   value: Value;
   /** Written as an immediate, which older verifiers do not follow. */
   immediate: boolean;
+  /** What is left of a register of zero that was written over in part: only some verifiers still know that it is zero. */
+  rest?: true;
 }
 
 /** What a verifier can or cannot do; the answer is a value of the kernel. */
@@ -65,8 +67,8 @@ export class StackMemory {
     this.#key ??= [...this.#slots]
       .sort(([a], [b]) => a - b)
       .map(
-        ([offset, { size, value, immediate }]) =>
-          `${offset}/${size}${immediate ? 'i' : ''}=${value.key}${identityOf(value)}`,
+        ([offset, { size, value, immediate, rest }]) =>
+          `${offset}/${size}${immediate ? 'i' : ''}${rest ? 'r' : ''}=${value.key}${identityOf(value)}`,
       )
       .join(',');
     return this.#key;
@@ -91,11 +93,12 @@ export class StackMemory {
   /** Bytes of which nothing is known any more. */
   clobber(offset: number, size: number): void {
     this.#key = undefined;
-    for (const [start, slot] of this.#slots) {
+    for (let [start, slot] of this.#slots) {
       if (start >= offset + size || start + slot.size <= offset) continue;
       this.#slots.delete(start);
-      // Bytes of zero stay zero beside those that were written; a spilled register of zero is given up as a whole.
-      if (!isZero(slot) || (slot.size === SLOT_SIZE && !slot.immediate)) continue;
+      // Bytes of zero stay zero beside those that were written.
+      if (!isZero(slot)) continue;
+      if (slot.size === SLOT_SIZE && !slot.immediate) slot = { ...slot, rest: true };
       if (start < offset) this.#slots.set(start, { ...slot, size: offset - start });
       const end = start + slot.size;
       if (end > offset + size) this.#slots.set(offset + size, { ...slot, size: end - offset - size });
@@ -108,7 +111,7 @@ export class StackMemory {
     for (const [offset, slot] of this.#slots) {
       const theirs = other.#slots.get(offset);
       const same = theirs?.size === slot.size && theirs.value.key === slot.value.key;
-      if (same && theirs.immediate === slot.immediate) continue;
+      if (same && theirs.immediate === slot.immediate && theirs.rest === slot.rest) continue;
       this.#slots.delete(offset);
       this.#key = undefined;
       changed = true;
@@ -119,12 +122,17 @@ export class StackMemory {
   /** What a read of `size` bytes gives. */
   read(offset: number, size: number): ConditionalRead {
     const zero = this.#zeroWhere(offset, size);
+    if (zero !== undefined && this.#hasRest(offset, size)) return restRead(zero);
     if (zero === true) return certainly(ZERO);
     const slot = this.#slots.get(offset);
     const exact = slot === undefined ? NOTHING : readSlot(slot, offset, size);
     if (zero === undefined || (exact.alternatives[0]?.condition === undefined && exact !== NOTHING)) return exact;
     // Zero is followed wherever it lies.
     return { alternatives: [{ condition: { op: 'jeq64', a: zero, b: ZERO }, value: ZERO }, ...exact.alternatives] };
+  }
+
+  #hasRest(offset: number, size: number): boolean {
+    return [...this.#slots].some(([start, slot]) => slot.rest && start < offset + size && start + slot.size > offset);
   }
 
   /** Whether the bytes are all zero: true, where a value of the kernel is zero, or undefined = not known. */
@@ -177,6 +185,14 @@ export function identityOf(value: Value): string {
 
 function isZero({ value }: Slot): boolean {
   return value.kind === 'known' && value.value === 0n;
+}
+
+/** A read of what is left of a register of zero, and perhaps of values of the kernel beside it. */
+function restRead(zero: Value | true): ConditionalRead {
+  // The ability as a mask: no bit of the values may be set, and the ability must be there.
+  const doubt = apply('xor64', ability('zero-register-bytes'), known(1n));
+  const sum = zero === true ? doubt : apply('or64', zero, doubt);
+  return { alternatives: [{ condition: { op: 'jeq64', a: sum, b: ZERO }, value: ZERO }, { value: UNKNOWN }] };
 }
 
 function readSlot(slot: Slot, offset: number, size: number): ConditionalRead {

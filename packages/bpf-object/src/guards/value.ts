@@ -4,7 +4,7 @@ import { FULL, isFull, onlyNumber, rangeKey, rangeOf, single, type Range } from 
 /** A value that differs from kernel to kernel, before positions of requirements are known. */
 export type Variable =
   | { kind: 'relocation'; function: number; record: number }
-  | { kind: 'symbol'; name: string; typed: boolean }
+  | { kind: 'symbol'; name: string; type: 'function' | 'variable' | 'none' }
   | { kind: 'kconfig'; name: string; offset: number; bytes: number }
   | { kind: 'parameter'; name: string; offset: number; bytes: number; initial: bigint }
   | { kind: 'feature'; name: string };

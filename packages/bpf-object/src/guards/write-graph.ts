@@ -83,7 +83,7 @@ function writeVariable(object: BpfObject, value: Variable, positionOf: PositionO
       return { relocation };
     }
     case 'symbol':
-      return { symbol: value.name, ...(value.typed ? { typed: true } : {}) };
+      return { symbol: value.name, ...(value.type === 'none' ? {} : { type: value.type }) };
     case 'kconfig': {
       const { name: kconfig, offset, bytes } = value;
       return { kconfig, ...kconfigTypeOf(object, kconfig), offset, bytes };

@@ -69,11 +69,12 @@ export function addCoreRequirements(
     btf,
     uses.map(({ relocation }) => relocation),
   );
+  const places = new Map<CoreRelocation, number>(object.btfExt?.relocations.map((record, place) => [record, place]));
   const bySite = new Map<string, CoreRelocationRequirement>();
   for (const use of uses) {
     const requirement = toRequirement(use, types.locate(use.relocation));
     bySite.set(use.site, requirement);
-    requirements.add(requirement, [use.program], use.guarded);
+    requirements.add(requirement, [use.program], use.guarded, places.get(use.relocation));
     requirements.add({ kind: 'feature', value: 'kernel-btf' }, [use.program]);
   }
   return { types: types.bytes, bySite };

@@ -1,6 +1,6 @@
 import { BpfObjectError } from '../errors.ts';
 import type { BpfMap, BpfObject, BpfProgram } from '../object/bpf-object.ts';
-import type { Site } from '../guards/explore.ts';
+import { KFUNC_ADDRESS, type Site } from '../guards/explore.ts';
 import type { GuardGraph } from '../guards/guard-graph.ts';
 import type { Parameters } from '../guards/program-guards.ts';
 import { writeGuardGraph } from '../guards/write-graph.ts';
@@ -79,7 +79,7 @@ function writeGuards(
   const find = requirements.positions();
   const list = requirements.list();
   const guardsSomething = (program: string): boolean =>
-    list.some((requirement) => 'guarded' in requirement && requirement.guarded?.includes(program) === true);
+    list.some((requirement) => 'guarded' in requirement && (requirement.guarded ?? []).includes(program));
   return programs.flatMap(({ program, guards }): GuardGraph[] => {
     if (guards === undefined) return [];
     const graph = writeGuardGraph(object, program.name, guards, (site) => {
@@ -101,11 +101,12 @@ function requirementOf(
     const extern = object.externs.find(({ name }) => name === site.name);
     return extern && { kind: 'kfunc', value: site.name, weak: extern.weak, programs: [] };
   }
+  if (site.kind === 'feature') return { kind: 'feature', value: site.name };
   const name = helperName(site.number);
   return name === undefined ? undefined : helperRequirement(name, program);
 }
 
-function addProgram(requirements: RequirementSet, { program, reachOf }: GuardedProgram): void {
+function addProgram(requirements: RequirementSet, { program, guards, reachOf }: GuardedProgram): void {
   const { name, attachment } = program;
   if (attachment.type === 'unspec') {
     throw new BpfObjectError(
@@ -127,6 +128,10 @@ function addProgram(requirements: RequirementSet, { program, reachOf }: GuardedP
   }
   if (attachment.hook !== undefined && attachment.target !== undefined) {
     requirements.add({ kind: 'attach-target', hook: attachment.hook, value: attachment.target, programs: [] }, [name]);
+  }
+  const address = reachOf({ kind: 'feature', name: KFUNC_ADDRESS });
+  if (guards && address !== 'never') {
+    requirements.add({ kind: 'feature', value: KFUNC_ADDRESS }, [name], address === 'guarded');
   }
   for (const feature of programFeatures(program)) requirements.add({ kind: 'feature', value: feature }, [name]);
 }

@@ -9,7 +9,7 @@ export type Requirement =
   | { kind: 'map-type'; value: string; maps: string[] }
   | { kind: 'helper'; value: string; programType: string; orElse?: string; programs: string[]; guarded?: string[] }
   | { kind: 'attach-target'; hook: string; value: string; programs: string[] }
-  | { kind: 'feature'; value: string; programs?: string[] }
+  | { kind: 'feature'; value: string; programs?: string[]; guarded?: string[] }
   | CoreRelocationRequirement
   | { kind: 'kconfig'; value: string; weak: boolean; programs: string[] }
   | { kind: 'ksym'; value: string; typed: boolean; weak: boolean; programs: string[] }
@@ -52,6 +52,8 @@ interface Entry {
   users: Set<string>;
   /** Users that need it whatever the kernel is. */
   always: Set<string>;
+  /** Place among the object's relocations: the loader's rules depend on their order. 0 for everything else. */
+  place: number;
 }
 
 /** Collects requirements: equal ones are joined, their programs (or maps) united. */
@@ -60,12 +62,13 @@ export class RequirementSet {
 
   /**
    * `users`: names of programs, or of maps for map types. `guarded`: in these programs it counts only where their guard graph reaches it;
-   * a program that needs it elsewhere without a guard needs it.
+   * a program that needs it elsewhere without a guard needs it. `place`: that of a relocation in the object.
    */
-  add(requirement: Requirement, users: readonly string[], guarded: boolean = false): void {
+  add(requirement: Requirement, users: readonly string[], guarded: boolean = false, place: number = 0): void {
     const key = sortKey(requirement);
-    const entry = this.#byKey.get(key) ?? { requirement, users: new Set<string>(), always: new Set<string>() };
+    const entry = this.#byKey.get(key) ?? { requirement, users: new Set<string>(), always: new Set<string>(), place };
     this.#byKey.set(key, entry);
+    entry.place = Math.min(entry.place, place);
     for (const user of users) {
       entry.users.add(user);
       if (!guarded) entry.always.add(user);
@@ -84,7 +87,8 @@ export class RequirementSet {
   }
 
   #sorted(): [string, Entry][] {
-    return [...this.#byKey.entries()].sort(([a], [b]) => (a < b ? -1 : 1));
+    const keyed = [...this.#byKey].map(([key, entry]) => ({ key, entry, order: listKey(key, entry) }));
+    return keyed.sort((a, b) => (a.order < b.order ? -1 : 1)).map(({ key, entry }) => [key, entry]);
   }
 }
 
@@ -93,6 +97,16 @@ function withUsers({ requirement, users, always }: Entry): Requirement {
   if (requirement.kind === 'map-type') return { ...requirement, maps: all };
   const guarded = all.filter((user) => !always.has(user));
   return { ...requirement, programs: all, ...(guarded.length > 0 ? { guarded } : {}) };
+}
+
+/**
+ * Relocations of one local type keep the order of the object: which candidates a later one sees depends on the earlier ones
+ * (libbpf bpf_core_calc_relo_insn). Everything else is sorted by what it says.
+ */
+function listKey(key: string, { requirement, place }: Entry): string {
+  if (requirement.kind !== 'core-relocation') return key;
+  const numbers = [requirement.spec[0], place].map((number) => number.toString().padStart(10, '0'));
+  return [key.slice(0, 2), `type=${requirement.type}`, ...numbers, key].join('\0');
 }
 
 /** Everything but the users, kinds in the order of the standard; also what makes two requirements equal. */

@@ -16,7 +16,7 @@ type Decision = boolean | 'both' | 'unknown';
 /** What a graph is followed with. */
 export interface FollowOptions {
   valueOf: (value: GuardValue) => KernelValue;
-  /** Whether the verifier takes a comparison of a typed address with 0 as decided; undefined = not known. */
+  /** Whether the verifier takes a comparison of a typed variable's address with 0 as decided; undefined = not known. */
   knowsAddresses: boolean | undefined;
 }
 
@@ -70,8 +70,8 @@ function decideCondition(
 }
 
 /** An address that is there is not 0; whether the verifier knows that depends on what it points to. */
-function decideNull(op: string, { typed }: KernelAddress, knowsAddresses: boolean | undefined): Decision {
-  if (typed && knowsAddresses !== true) return knowsAddresses === false ? 'both' : 'unknown';
+function decideNull(op: string, { address }: KernelAddress, knowsAddresses: boolean | undefined): Decision {
+  if (address === 'variable' && knowsAddresses !== true) return knowsAddresses === false ? 'both' : 'unknown';
   if (op === 'jeq64') return false;
   return op === 'jne64' ? true : 'unknown';
 }

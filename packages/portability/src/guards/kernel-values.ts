@@ -3,9 +3,9 @@ import { lookUp } from '../answer.ts';
 import type { RuleContext } from '../rules/context.ts';
 import { kconfigValue } from './kconfig-value.ts';
 
-/** An address that the loader puts in: not 0, and otherwise not known. `typed`: the verifier knows what it points to. */
+/** An address that the loader puts in: not 0, and otherwise not known. */
 export interface KernelAddress {
-  typed: boolean;
+  address: 'function' | 'variable' | 'symbol';
 }
 
 /** A value of the kernel: unsigned 64-bit, an address, or undefined where it is not known on this node. */
@@ -26,7 +26,7 @@ export interface KernelValueOptions {
 export function kernelValue(value: GuardValue, options: KernelValueOptions): KernelValue {
   const { context } = options;
   if ('relocation' in value) return relocationValue(options.requirements[value.relocation], context);
-  if ('symbol' in value) return symbolValue(value.symbol, value.typed ?? false, context);
+  if ('symbol' in value) return symbolValue(value, context);
   if ('kconfig' in value) return kconfigValue(value, context.facts);
   if ('parameter' in value) return parameterValue(value, options.parameters);
   const there = lookUp(context.facts.features, value.feature);
@@ -46,16 +46,17 @@ function relocationValue(requirement: Requirement | undefined, context: RuleCont
   return answer.outcome === 'resolved' ? answer.value : undefined;
 }
 
-/** A weak symbol or kernel function; the loader looks them up as {@link checkKsym} and {@link checkKfunc} do. */
-function symbolValue(name: string, typed: boolean, { facts, kernel }: RuleContext): KernelValue {
-  const told = lookUp(lookUp(facts.hooks, typed ? 'kfunc' : 'ksym'), name) ?? lookUp(lookUp(facts.hooks, 'ksym'), name);
-  const found = told ?? (typed ? inBtf(name, kernel) : inBtf(name, kernel) === true ? true : undefined);
+/** A weak symbol, looked up as the loader does: functions and typed variables in BTF, all others in kallsyms. */
+function symbolValue(
+  { symbol, type }: Extract<GuardValue, { symbol: string }>,
+  { facts, kernel }: RuleContext,
+): KernelValue {
+  const told = lookUp(lookUp(facts.hooks, type === 'function' ? 'kfunc' : 'ksym'), symbol);
+  const listed = kernel && (kernel.has('func', symbol) || kernel.has('var', symbol));
+  // BTF leaves out most symbols: only what must stand there is missing where it does not.
+  const found = told ?? (type === undefined && listed === false ? undefined : listed);
   if (found === undefined) return undefined;
-  return found ? { typed } : 0n;
-}
-
-function inBtf(name: string, kernel: RuleContext['kernel']): boolean | undefined {
-  return kernel && (kernel.has('func', name) || kernel.has('var', name));
+  return found ? { address: type ?? 'symbol' } : 0n;
 }
 
 type ParameterValue = Extract<GuardValue, { parameter: string }>;

@@ -1,5 +1,5 @@
 import type { GuardValue, Requirement, Variant } from '@bpfship/media-types';
-import { type Answer, lookUp, unknown } from '../answer.ts';
+import { about, type Answer, lookUp, unknown } from '../answer.ts';
 import { followGraph, type Reached } from './follow-graph.ts';
 import { kernelValue, type KernelValue, type KernelValueOptions } from './kernel-values.ts';
 
@@ -22,6 +22,8 @@ const SKIPPABLE: ReadonlySet<string> = new Set([
   'kfunc-missing',
   'helper-missing',
   'helper-unknown',
+  'feature-missing',
+  'feature-unknown',
 ]);
 
 /** Abilities that every graph builds on (spec/guards.md, "Verifier abilities"). */
@@ -53,7 +55,10 @@ export function openGuards({ guards = [] }: Variant, options: KernelValueOptions
       const reached = follow(program);
       if (reached?.certain.has(position)) return answer;
       if (reached && !reached.possible.has(position)) return 'met';
-      return unknown('guard-unknown', `${answer.reason}; the program may do without it`, answer.since);
+      return about(
+        answer.affects,
+        unknown('guard-unknown', `${answer.reason}; the program may do without it`, answer.since),
+      );
     },
   };
 }
