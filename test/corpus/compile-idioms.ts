@@ -19,10 +19,21 @@ export const FLAVOURS: readonly Flavour[] = [
   { name: 'O1-v2', flags: ['-O1', '-mcpu=v2'] },
 ];
 
-/** Compiles every idiom in the given flavours. @returns paths of the objects, FOLDER/IDIOM.FLAVOUR.bpf.o. */
-export function compileIdioms(folder: string, flavours: readonly Flavour[] = FLAVOURS): string[] {
+/** Which idioms to compile. */
+export interface CompileIdiomsOptions {
+  /** Names of sources without their ending. Default: all. */
+  idioms?: readonly string[];
+  /** Names of {@link FLAVOURS}. Default: all. */
+  flavours?: readonly string[];
+}
+
+/** Compiles idioms. @returns paths of the objects, FOLDER/IDIOM.FLAVOUR.bpf.o. */
+export function compileIdioms(folder: string, options: CompileIdiomsOptions = {}): string[] {
   mkdirSync(folder, { recursive: true });
-  const sources = readdirSync(FOLDER).filter((name) => name.endsWith('.bpf.c'));
+  const sources = readdirSync(FOLDER).filter(
+    (name) => name.endsWith('.bpf.c') && (options.idioms?.includes(basename(name, '.bpf.c')) ?? true),
+  );
+  const flavours = FLAVOURS.filter(({ name }) => options.flavours?.includes(name) ?? true);
   return sources.flatMap((source) => flavours.map((flavour) => compile(source, flavour, folder)));
 }
 

@@ -2,14 +2,17 @@ import { readFileSync } from 'node:fs';
 import { basename } from 'node:path';
 import { BpfObjectError, type BpfObject, deriveRequirements, readBpfObject } from '@bpfship/bpf-object';
 import type { Variant } from '@bpfship/media-types';
-import { judge, type KernelFacts, type KernelTypes, type Outcome } from '@bpfship/portability';
+import { type Certainty, judge, type KernelFacts, type KernelTypes, type Outcome } from '@bpfship/portability';
 
 /** What we say of one program of an object loaded alone, or (`program: null`) of what the object loads by default. */
 export interface GivenVerdict {
   object: string;
   program: string | null;
+  /** Whether it loads; whether it can be attached and fires is another question. */
   outcome: Outcome;
-  /** Codes and reasons of the findings; where the object cannot be described, the error's. */
+  /** Whether it could be attached and would run. */
+  fires: Certainty;
+  /** Codes and reasons of the findings that concern the load; where the object cannot be described, the error's. */
   findings: { code: string; reason: string }[];
 }
 
@@ -66,15 +69,17 @@ function variantOf(object: BpfObject, name: string | null): Variant {
   };
 }
 
+const OUTCOMES: Readonly<Record<Certainty, Outcome>> = { yes: 'loads', no: 'refused', unknown: 'uncertain' };
+
 /** Judges an object and its programs on one kernel. */
 export function giveVerdicts(object: DescribedObject, facts: KernelFacts, types: KernelTypes): GivenVerdict[] {
-  return object.programs.map(({ name, variant, problem }) => {
+  return object.programs.map(({ name, variant, problem }): GivenVerdict => {
     if (variant === undefined) {
       const findings = [{ code: problem?.code ?? 'unknown', reason: problem?.message ?? '' }];
-      return { object: object.name, program: name, outcome: 'refused' as const, findings };
+      return { object: object.name, program: name, outcome: 'refused', fires: 'no', findings };
     }
-    const { outcome, findings } = judge(variant, { facts, types });
-    const told = findings.map(({ code, reason }) => ({ code, reason }));
-    return { object: object.name, program: name, outcome, findings: told };
+    const { loads, fires, findings } = judge(variant, { facts, types });
+    const told = findings.filter(({ affects }) => affects === 'load').map(({ code, reason }) => ({ code, reason }));
+    return { object: object.name, program: name, outcome: OUTCOMES[loads], fires, findings: told };
   });
 }
