@@ -1,6 +1,11 @@
 export { decide, type DecideOptions } from './decide.ts';
 export { explainSelection, selectionRows, type SelectionRow } from './explain.ts';
-export type { KernelBtfFacts, KernelFacts } from './facts.ts';
+export type { KernelBtfFacts, KernelFacts, KernelModuleFacts, KernelPrivileges, Packed } from './facts.ts';
+export { compactBtf } from './facts-compact-btf.ts';
+export { answerHook, type HookSources } from './facts-hooks.ts';
+export { type NameList, openNameList } from './facts-packed.ts';
+export { factsBtf, factsTypes } from './facts-view.ts';
+export { matchesPattern } from './matches-pattern.ts';
 export { kernelFactsBytes, KernelFactsSchema, MAX_KERNEL_FACTS_SIZE, parseKernelFacts } from './facts-schema.ts';
 export { followGraph, type FollowOptions, type Reached } from './guards/follow-graph.ts';
 export type { KernelAddress, KernelValue } from './guards/kernel-values.ts';

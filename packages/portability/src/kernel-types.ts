@@ -41,6 +41,8 @@ export interface LocalTypes {
 /** A kernel's BTF, read at first use, with what the rules ask of it. Open it once to decide about many packages. */
 export interface KernelTypes {
   has(kind: TypeKind, name: string): boolean;
+  /** Whether the BTF of a loaded module has it; never where no module is known. */
+  hasInModules(this: void, kind: TypeKind, name: string): boolean;
   /** Names in an enum; undefined where the kernel's BTF has no enum of that name. */
   enumerators(enumName: string): ReadonlySet<string> | undefined;
   relocate(local: LocalTypes, relocation: LocalRelocation): RelocationAnswer;
@@ -65,13 +67,23 @@ export function openLocalTypes(base64: string | undefined): LocalTypes {
 /**
  * Opens a kernel's BTF, as bytes or as a function that gives them. Nothing is read before the first question, and only the names that
  * are asked for are decoded: kernel BTF has more than 100,000 types.
+ *
+ * @param modules - the BTF of loaded modules, each upon that of the kernel image. What cannot be read has no types.
  */
-export function openKernelTypes(source: Uint8Array | (() => Uint8Array)): KernelTypes {
+export function openKernelTypes(
+  source: Uint8Array | (() => Uint8Array),
+  modules: readonly (() => Uint8Array)[] = [],
+): KernelTypes {
   let opened: Btf | undefined;
+  let openedModules: Btf[] | undefined;
   const enums = new Map<string, ReadonlySet<string> | undefined>();
   const btf = (): Btf => (opened ??= readKernelBtf(typeof source === 'function' ? source() : source));
   return {
     has: (kind, name) => btf().typesNamed(name, kind).length > 0,
+    hasInModules(kind, name) {
+      openedModules ??= modules.flatMap((module) => readModuleBtf(module(), btf()));
+      return openedModules.some((module) => module.typesNamed(name, kind).length > 0);
+    },
     enumerators(enumName) {
       if (!enums.has(enumName)) enums.set(enumName, enumeratorsOf(btf(), enumName));
       return enums.get(enumName);
@@ -88,6 +100,14 @@ function readKernelBtf(bytes: Uint8Array): Btf {
       hint: 'Read it again from the node: /sys/kernel/btf/vmlinux',
       cause,
     });
+  }
+}
+
+function readModuleBtf(bytes: Uint8Array, base: Btf): Btf[] {
+  try {
+    return [parseBtf(bytes, { base })];
+  } catch {
+    return [];
   }
 }
 
