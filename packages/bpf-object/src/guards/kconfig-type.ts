@@ -8,7 +8,9 @@ export function kconfigTypeOf(object: BpfObject, name: string): { type: KconfigT
   const { btf } = object;
   const id = object.externs.find((extern) => extern.kind === 'kconfig' && extern.name === name)?.typeId;
   if (btf === undefined || id === undefined) return { type: 'int', size: 8 };
-  const type = skipModifiers(btf, id);
+  // The extern's own type is its variable (BTF_KIND_VAR).
+  const variable = btf.type(id);
+  const type = skipModifiers(btf, variable.kind === 'var' ? variable.type : id);
   const size = sizeOfType(btf, id) ?? 0;
   switch (type.kind) {
     case 'int':
