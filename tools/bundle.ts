@@ -25,7 +25,11 @@ async function isFresh(): Promise<boolean> {
 async function bundle(): Promise<void> {
   const build = await rolldown({ input: INPUT, platform: 'neutral' });
   try {
-    const { output } = await build.write({ file: OUTPUT, format: 'esm' });
+    const { output } = await build.write({
+      file: OUTPUT,
+      format: 'esm',
+      minify: { compress: true, mangle: false, codegen: true },
+    });
     const foreign = output.flatMap((part) => (part.type === 'chunk' ? part.imports : []));
     if (foreign.length > 0)
       throw new Error(`the decision must need nothing else, but it imports ${foreign.join(', ')}`);
