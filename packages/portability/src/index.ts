@@ -18,6 +18,7 @@ export {
   type RelocationAnswer,
   type TypeKind,
 } from './kernel-types.ts';
+export { createKernelTypesCache, type KernelTypesCache, type KernelTypesCacheOptions } from './kernel-types-cache.ts';
 export { PortabilityError, type PortabilityErrorCode } from './portability-error.ts';
 export { type Ability, mainlineVersion } from './since/mainline-version.ts';
 export type { Certainty, Finding, Outcome, ProgramVerdict, Selection, Verdict } from './verdict.ts';

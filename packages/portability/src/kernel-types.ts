@@ -5,7 +5,7 @@ import {
   type CoreResolver,
   createCoreResolver,
   parseBtf,
-} from '@bpfship/bpf-object';
+} from '@bpfship/bpf-object/resolving';
 import type { CoreRelocationKind } from '@bpfship/media-types';
 import { decodeBase64 } from './base64.ts';
 import { PortabilityError } from './portability-error.ts';
@@ -29,6 +29,8 @@ export type RelocationAnswer =
 
 /** A variant's local types, read at first use. */
 export interface LocalTypes {
+  /** Base64 of the BTF, which tells local types apart. */
+  readonly source: string | undefined;
   /**
    * Resolves against a kernel's types. The order of calls counts: like the loader, a resolver does not look again at a candidate that
    * once failed where another matched (libbpf.c, bpf_core_resolve_relo).
@@ -53,6 +55,7 @@ export function openLocalTypes(base64: string | undefined): LocalTypes {
   let local: Btf | undefined;
   const resolvers = new Map<Btf, CoreResolver>();
   return {
+    source: base64,
     resolve({ relocation, typeId, access, accessSize }, target) {
       local ??= parseBtf(decodeBase64(base64 ?? ''));
       const resolver = resolvers.get(target) ?? createCoreResolver(local, target);
@@ -112,11 +115,10 @@ function readModuleBtf(bytes: Uint8Array, base: Btf): Btf[] {
 }
 
 function enumeratorsOf(btf: Btf, enumName: string): ReadonlySet<string> | undefined {
-  for (const id of btf.typesNamed(enumName)) {
-    const type = btf.type(id);
-    if (type.kind === 'enum' || type.kind === 'enum64') return new Set(type.values.map(({ name }) => name));
-  }
-  return undefined;
+  // By kind: without one, the names of all functions would have to be indexed too.
+  const ids = [...btf.typesNamed(enumName, 'enum'), ...btf.typesNamed(enumName, 'enum64')];
+  const type = ids.length === 0 ? undefined : btf.type(Math.min(...ids));
+  return type?.kind === 'enum' || type?.kind === 'enum64' ? new Set(type.values.map(({ name }) => name)) : undefined;
 }
 
 /** What is wrong with the variant's own types is an error of that relocation: it must not stop the verdict on other variants. */
