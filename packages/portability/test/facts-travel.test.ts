@@ -87,8 +87,8 @@ describe('answerHook', () => {
   });
 });
 
-describe('facts that travel', () => {
-  const facts = (btf: KernelFacts['btf']): KernelFacts => ({
+function factsWith(btf: KernelFacts['btf']): KernelFacts {
+  return {
     schemaVersion: 1,
     mediaType: 'application/vnd.ebpf.kernel-facts.v1+json',
     release: '6.1',
@@ -101,18 +101,23 @@ describe('facts that travel', () => {
     features: {},
     hooks: {},
     privileges: { load: true },
-  });
+  };
+}
 
+function btfBytes(btf: KernelFacts['btf']): string | undefined {
+  const open = factsBtf(parseKernelFacts(factsWith(btf)));
+  return open && Buffer.from(open()).toString();
+}
+
+describe('facts that travel', () => {
   it('carry BTF whole or packed, or in a way that is not known yet', () => {
-    const bytes = (btf: KernelFacts['btf']): string | undefined => {
-      const open = factsBtf(parseKernelFacts(facts(btf)));
-      return open && Buffer.from(open()).toString();
-    };
-    expect(bytes({ available: true, data: Buffer.from('types').toString('base64') })).toBe('types');
-    expect(bytes({ available: true, compact: pack('types') })).toBe('types');
-    expect(bytes({ available: true, compact: { encoding: 'from-the-future', size: 5, data: 'AAAA' } })).toBeUndefined();
-    expect(bytes({ available: true })).toBeUndefined();
-    expect(() => bytes({ available: false, compact: pack('types') })).toThrow(/btf\.compact/);
+    expect(btfBytes({ available: true, data: Buffer.from('types').toString('base64') })).toBe('types');
+    expect(btfBytes({ available: true, compact: pack('types') })).toBe('types');
+    expect(
+      btfBytes({ available: true, compact: { encoding: 'from-the-future', size: 5, data: 'AAAA' } }),
+    ).toBeUndefined();
+    expect(btfBytes({ available: true })).toBeUndefined();
+    expect(() => btfBytes({ available: false, compact: pack('types') })).toThrow(/btf\.compact/);
   });
 
   it('leaves BTF alone that cannot be read', () => {

@@ -24,7 +24,7 @@ const SOURCES: Readonly<Record<string, string>> = {
   targets: `SEC("fentry/do_exit") int a(void *c) { return 0; } SEC("fexit/no_such_function") int b(void *c) { return 0; } SEC("tp_btf/sched_switch") int c(void *c) { return 0; } SEC("lsm/file_open") int d(void *c) { return 0; } SEC("iter/task") int e(void *c) { return 0; }`,
   tracepoints: `SEC("tp/sched/sched_switch") int a(void *c) { return 0; } SEC("tp/no/such") int b(void *c) { return 0; } SEC("raw_tp/no_such") int c(void *c) { return 0; }`,
   symbols: `extern const void do_exit __ksym; extern const void no_such_symbol __ksym __weak; extern const int runqueues __ksym __weak; extern int CONFIG_BPF __kconfig __weak; extern int CONFIG_NO_SUCH __kconfig;
-    SEC("raw_tp/sys_enter") int a(void *c) { return &do_exit && &no_such_symbol && &runqueues && CONFIG_BPF && CONFIG_NO_SUCH; }`,
+    SEC("raw_tp/sys_enter") int a(void *c) { return (long)&do_exit + (&no_such_symbol ? 1 : 0) + (&runqueues ? 1 : 0) + CONFIG_BPF + CONFIG_NO_SUCH; }`,
   kfuncs: `extern void *bpf_dynptr_slice(const void *, unsigned, void *, unsigned) __ksym; extern void no_such_kfunc(void) __ksym __weak;
     SEC("xdp") int a(void *c) { if (no_such_kfunc) no_such_kfunc(); return bpf_dynptr_slice(c, 0, 0, 0) != 0; }`,
 };
