@@ -27,6 +27,8 @@ export interface GuestContent {
   command: string;
   /** Whether the guest has a network card. */
   network: boolean;
+  /** Further kernel modules. */
+  modules: readonly string[];
 }
 
 /**
@@ -48,13 +50,14 @@ export async function writeInitramfs(path: string, content: GuestContent): Promi
   }
 }
 
-function writeTop(root: string, { kernel, files, command, network }: GuestContent): void {
+function writeTop(root: string, { kernel, files, command, network, modules: further }: GuestContent): void {
   for (const file of collectRuntimeFiles()) copyTree(join(ROOT, file), join(root, 'bpfship', file), isNeededAtRunTime);
   for (const { name, folder } of workspaceLinks()) {
     linkTo(`/bpfship/${folder}`, join(root, 'bpfship', 'node_modules', name));
   }
   for (const [to, from] of Object.entries(files)) copyTree(from, join(root, to));
-  const modules = copyModules(join(root, 'modules'), kernel, network ? [...MODULES, ...NETWORK_MODULES] : MODULES);
+  const wanted = [...MODULES, ...(network ? NETWORK_MODULES : []), ...further];
+  const modules = copyModules(join(root, 'modules'), kernel, wanted);
   writeFileSync(join(root, 'command.sh'), `${command}\n`);
   writeFileSync(join(root, 'init'), initScript({ modules, network }), { mode: 0o755 });
 }

@@ -8,8 +8,11 @@ import { BOOT_MARKER, EXIT_MARKER } from './init-script.ts';
 import { type GuestContent, writeInitramfs } from './initramfs.ts';
 import { qemuArguments } from './qemu-arguments.ts';
 
+/** What a disk of qemu needs. */
+const DISK_MODULES = ['virtio_pci', 'virtio_blk'];
+
 /** What to run in a guest. */
-export interface GuestRun extends Omit<GuestContent, 'kernel' | 'network'> {
+export interface GuestRun extends Omit<GuestContent, 'kernel' | 'network' | 'modules'> {
   /** Kernel series, e.g. `5.10`. */
   kernel: string;
   /** Milliseconds after which the guest is given up. Default 500,000: emulation on a busy machine is slow. */
@@ -21,6 +24,10 @@ export interface GuestRun extends Omit<GuestContent, 'kernel' | 'network'> {
    * Default none, and no network card.
    */
   hostPorts?: readonly number[];
+  /** File that is the guest's disk /dev/vda: what the guest writes there stays. Default none. */
+  disk?: string;
+  /** Further kernel modules, with those that they depend on, where the kernel has them as modules. Default none. */
+  modules?: readonly string[];
   /** Sees each line of the guest's console. */
   onLine?: (line: string) => void;
 }
@@ -48,7 +55,8 @@ export async function runInGuest(run: GuestRun): Promise<GuestResult> {
   try {
     const initrd = join(folder, 'initrd');
     const network = (run.hostPorts ?? []).length > 0;
-    await writeInitramfs(initrd, { kernel, files: run.files, command: run.command, network });
+    const modules = [...(run.disk === undefined ? [] : DISK_MODULES), ...(run.modules ?? [])];
+    await writeInitramfs(initrd, { kernel, files: run.files, command: run.command, network, modules });
     const boot = (): Promise<Omit<GuestResult, 'release'>> =>
       bootOnce(kernel.vmlinuz, initrd, join(folder, 'report'), run);
     let result = await boot();
@@ -69,7 +77,7 @@ async function bootOnce(
   rmSync(report, { force: true });
   const qemu = [
     'qemu-system-x86_64',
-    ...qemuArguments({ vmlinuz, initrd, report, memoryMb: run.memoryMb ?? 2048, hostPorts: run.hostPorts ?? [] }),
+    ...qemuArguments({ vmlinuz, initrd, report, memoryMb: run.memoryMb ?? 2048, hostPorts: run.hostPorts ?? [], ...(run.disk === undefined ? {} : { disk: run.disk }) }),
   ];
   // The guest dies with this process, even when that is killed.
   const [program = '', ...args] = hasCommand('setpriv') ? ['setpriv', '--pdeathsig', 'KILL', ...qemu] : qemu;

@@ -31,30 +31,78 @@ export function debianArchiveProblem(): string | undefined {
  * so that processes may ask for the same one at the same time.
  *
  * @param packages - package names; `~` in front of one stands for a pattern of which the newest match is taken.
+ * @param architecture - Debian's name of another architecture than this machine's. Default: this machine's.
  * @throws {Error} where the machine has no Debian mirror, or it does not answer.
  */
-export function fetchDebianPackages(suite: DebianSuite, packages: readonly string[], folder: string): void {
+export function fetchDebianPackages(
+  suite: DebianSuite,
+  packages: readonly string[],
+  folder: string,
+  architecture?: string,
+): void {
   if (existsSync(join(folder, '.complete'))) return;
   const problem = debianArchiveProblem();
   if (problem !== undefined) throw new Error(`Debian’s suite ${suite} cannot be read: ${problem}`);
   mkdirSync(dirname(folder), { recursive: true });
   const work = mkdtempSync(`${folder}.part-`);
   try {
-    const names = download(suite, packages, work);
+    const names = download(suite, packages, work, architecture);
     const unpacked = join(work, 'unpacked');
     mkdirSync(unpacked);
     for (const file of readdirSync(work).filter((name) => name.endsWith('.deb')))
       command('dpkg-deb', ['-x', join(work, file), unpacked], work);
     writeFileSync(join(unpacked, '.complete'), `${names.join('\n')}\n`);
-    place(unpacked, folder);
+    moveFinished(unpacked, folder);
+  } finally {
+    rmSync(work, { recursive: true, force: true });
+  }
+}
+
+/**
+ * Fetches the upstream source of a package of a Debian suite, without Debian's patches, and unpacks it into a folder; what holds for
+ * {@link fetchDebianPackages} holds here.
+ *
+ * @throws {Error} as there.
+ */
+export function fetchDebianSource(suite: DebianSuite, name: string, folder: string): void {
+  if (existsSync(join(folder, '.complete'))) return;
+  const problem = debianArchiveProblem();
+  if (problem !== undefined) throw new Error(`Debian’s suite ${suite} cannot be read: ${problem}`);
+  mkdirSync(dirname(folder), { recursive: true });
+  const work = mkdtempSync(`${folder}.part-`);
+  try {
+    const place = `${suite}-source`;
+    const apt = prepareApt(suite, place);
+    const attempt = (): string =>
+      command('apt-get', [...apt, 'source', '--download-only', '--tar-only', '--only-source', name], work);
+    try {
+      attempt();
+    } catch {
+      updateLists(place, apt);
+      attempt();
+    }
+    const tars = readdirSync(work).filter((file) => /\.tar\.\w+$/.test(file));
+    const main = tars.find((file) => /\.orig\.tar\.\w+$/.test(file)) ?? tars[0];
+    if (main === undefined) throw new Error(`apt fetched no source of the package ${name}`);
+    const unpacked = join(work, 'unpacked');
+    mkdirSync(unpacked);
+    command('tar', ['-xf', join(work, main), '--strip-components=1', '-C', unpacked], work);
+    writeFileSync(join(unpacked, '.complete'), `${main}\n`);
+    moveFinished(unpacked, folder);
   } finally {
     rmSync(work, { recursive: true, force: true });
   }
 }
 
 /** Downloads, and once more with fresh lists: the archive drops a package as soon as it has a newer one. @returns the packages' names. */
-function download(suite: DebianSuite, packages: readonly string[], work: string): string[] {
-  const apt = prepareApt(suite);
+function download(
+  suite: DebianSuite,
+  packages: readonly string[],
+  work: string,
+  architecture: string | undefined,
+): string[] {
+  const place = architecture === undefined ? suite : `${suite}-${architecture}`;
+  const apt = prepareApt(suite, place, architecture);
   const attempt = (): string[] => {
     const names = packages.map((name) => (name.startsWith('~') ? newestMatch(apt, name.slice(1)) : name));
     command('apt-get', [...apt, 'download', ...names], work);
@@ -63,13 +111,13 @@ function download(suite: DebianSuite, packages: readonly string[], work: string)
   try {
     return attempt();
   } catch {
-    updateLists(suite, apt);
+    updateLists(place, apt);
     return attempt();
   }
 }
 
 /** Moves a finished folder to its place; where another process was faster, its folder stays. */
-function place(unpacked: string, folder: string): void {
+function moveFinished(unpacked: string, folder: string): void {
   if (existsSync(join(folder, '.complete'))) return;
   rmSync(folder, { recursive: true, force: true });
   try {
@@ -79,20 +127,24 @@ function place(unpacked: string, folder: string): void {
   }
 }
 
-function sourceLine(uri: string, suite: string): string {
-  return `deb [signed-by=${KEYRING}] ${uri} ${suite} main\n`;
+function sourceLine(kind: 'deb' | 'deb-src', uri: string, suite: string): string {
+  return `${kind} [signed-by=${KEYRING}] ${uri} ${suite} main\n`;
 }
 
 /** apt's options for a suite whose lists are fetched. */
-function prepareApt(suite: DebianSuite): string[] {
-  const root = join(CACHE, 'apt', suite);
+function prepareApt(suite: DebianSuite, place: string, architecture?: string): string[] {
+  const root = join(CACHE, 'apt', place);
   for (const path of ['lists/partial', 'cache/archives/partial']) mkdirSync(join(root, path), { recursive: true });
   const mirror = debianMirror() ?? '';
+  const kind = place.endsWith('-source') ? 'deb-src' : 'deb';
   const security =
-    suite === 'bullseye' ? sourceLine(mirror.replace(/\/debian\/?$/, '/debian-security'), `${suite}-security`) : '';
-  writeFileSync(join(root, 'sources.list'), sourceLine(mirror, suite) + security);
+    suite === 'bullseye'
+      ? sourceLine(kind, mirror.replace(/\/debian\/?$/, '/debian-security'), `${suite}-security`)
+      : '';
+  writeFileSync(join(root, 'sources.list'), sourceLine(kind, mirror, suite) + security);
   writeFileSync(join(root, 'status'), '');
   const options = [
+    ...(architecture === undefined ? [] : [`APT::Architecture=${architecture}`, `APT::Architectures=${architecture}`]),
     `Dir::State=${root}`,
     `Dir::State::Lists=${root}/lists`,
     `Dir::State::status=${root}/status`,
@@ -106,13 +158,13 @@ function prepareApt(suite: DebianSuite): string[] {
     'APT::Update::Error-Mode=any',
     'APT::Sandbox::User=root',
   ].flatMap((option) => ['-o', option]);
-  if (!existsSync(join(root, 'fetched'))) updateLists(suite, options);
+  if (!existsSync(join(root, 'fetched'))) updateLists(place, options);
   return options;
 }
 
 /** Fetches the lists of a suite. Only one process may do that at a time, so the others wait. */
-function updateLists(suite: DebianSuite, apt: readonly string[]): void {
-  const root = join(CACHE, 'apt', suite);
+function updateLists(place: string, apt: readonly string[]): void {
+  const root = join(CACHE, 'apt', place);
   command('flock', [join(root, 'update.lock'), 'apt-get', ...apt, 'update'], root);
   writeFileSync(join(root, 'fetched'), '');
 }

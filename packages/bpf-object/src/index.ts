@@ -39,6 +39,9 @@ export {
   CORE_RELOCATION_KINDS,
   type CoreCandidate,
   type CoreError,
+  type CoreLoader,
+  type CoreModule,
+  type CoreOptions,
   type CoreOutcome,
   type CorePoison,
   type CoreRelocation,
@@ -59,5 +62,24 @@ export {
   type DerivedRequirements,
   type DeriveOptions,
 } from './requirements/derive-requirements.ts';
+export {
+  explore,
+  type Exploration,
+  type ExploreOptions,
+  type RawBranch,
+  type RawNode,
+  type Site,
+} from './guards/explore.ts';
+export { known, type Expression, type Value, type Variable } from './guards/value.ts';
+export type {
+  GuardBranch,
+  GuardCondition,
+  GuardGraph,
+  GuardNode,
+  GuardOperand,
+  GuardValue,
+  KconfigType,
+} from './guards/guard-graph.ts';
+export { compare, compute, isArithmetic, isComparison } from './guards/operations.ts';
 export type { CoreRelocationRequirement, Requirement } from './requirements/requirement.ts';
 export { createDecoder, type EventDecoder } from './decode/create-decoder.ts';

@@ -1,31 +1,21 @@
 import { writeFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { afterAll, beforeAll, expect, it } from 'vitest';
-import {
-  CORE_RELOCATION_KINDS,
-  deriveRequirements,
-  parseBtf,
-  readBpfObject,
-  resolveCoreRelocation,
-  type Btf,
-  type CoreOutcome,
-  type CoreRelocation,
-} from '../src/index.ts';
-import { buildDriver, compileBytes, openWorkshop, type Workshop } from './support/compile.ts';
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { lacks } from '../../../test/support/capabilities.ts';
+import { CORE_RELOCATION_KINDS, parseBtf, resolveCoreRelocation, type Btf, type CoreRelocation } from '../src/index.ts';
+import { compileBytes, openWorkshop, type Workshop } from './support/compile.ts';
+import { compareWithLibbpf } from './support/core-compare.ts';
+import type { CoreCase } from './support/core-driver.ts';
 import { craftObject, type CraftedRelocation } from './support/craft-object.ts';
-import { libbpfDecisions } from './support/libbpf-decisions.ts';
-import { ourDecisions } from './support/our-decisions.ts';
 import { randomNumbers, sketchTypes, varyTypes, writeTypes, type TypeSketch } from './support/random-types.ts';
 
 /** Each round is one object of up to six relocations against one target. */
 const ROUNDS = Number(process.env['BPFSHIP_CORE_ROUNDS'] ?? 600);
 let workshop: Workshop;
-let driver: string;
 let template: Uint8Array;
 
 beforeAll(() => {
   workshop = openWorkshop();
-  driver = buildDriver(workshop, 'relocate');
   template = compileBytes(workshop, 'template');
 });
 
@@ -86,69 +76,40 @@ function randomRelocations(
   return relocations;
 }
 
-it(`decides ${ROUNDS} random objects as libbpf does`, () => {
-  const rounds = Array.from({ length: ROUNDS }, (_, seed) => {
-    const random = randomNumbers(seed);
-    const types = sketchTypes(random);
-    const localBytes = writeTypes(types);
-    const target = writeTypes(varyTypes(random, types));
-    const object = craftObject(template, localBytes, randomRelocations(random, types, parseBtf(localBytes)));
-    const paths = [join(workshop.folder, `${seed}.o`), join(workshop.folder, `${seed}.btf`)] as const;
-    writeFileSync(paths[0], object);
-    writeFileSync(paths[1], target);
-    return { paths, object, target };
-  });
-  const expected = libbpfDecisions(
-    driver,
-    rounds.map(({ paths }) => paths),
+/** An object, a kernel and sometimes modules of it, written as files. */
+function writeCase(seed: number): CoreCase {
+  const random = randomNumbers(seed);
+  const types = sketchTypes(random);
+  const localBytes = writeTypes(types);
+  const kernel = writeTypes(varyTypes(random, types));
+  const relocations = randomRelocations(random, types, parseBtf(localBytes));
+  const write = (name: string, bytes: Uint8Array): string => {
+    const path = join(workshop.folder, `${seed}${name}`);
+    writeFileSync(path, bytes);
+    return path;
+  };
+  const object = write('.o', craftObject(template, localBytes, relocations));
+  if (random(4) > 0) return { object, kernel: write('.btf', kernel) };
+  // A kernel that has few of the types, so that it comes to the modules.
+  const small = writeTypes(sketchTypes(random).slice(0, 12));
+  const modules = Array.from({ length: 1 + random(2) }, (_, index) =>
+    write(`.${index}.btf`, writeTypes(varyTypes(random, types), parseBtf(small))),
   );
-  const seen = new Map<string, number>();
-  for (const [seed, { object, target }] of rounds.entries()) {
-    const ours = ourDecisions(object, parseBtf(target));
-    expect(Object.fromEntries(ours), `seed ${seed}`).toEqual(Object.fromEntries(expected[seed] ?? []));
-    for (const { action } of ours.values()) {
-      const outcome = /^\w+/.exec(action)?.[0] ?? '';
-      seen.set(outcome, (seen.get(outcome) ?? 0) + 1);
-    }
-  }
-  // All outcomes occur, or the comparison says little.
-  for (const outcome of ['value', 'poison', 'error']) expect(seen.get(outcome), outcome).toBeGreaterThan(10);
-});
-
-/** What a node would see of an outcome. */
-function word(kind: string, outcome: CoreOutcome): string {
-  if (outcome.kind !== 'resolved') return `${kind} ${outcome.local} ${outcome.kind}`;
-  const { local, value, memorySize } = outcome;
-  return `${kind} ${local} ${value} ${JSON.stringify(memorySize ?? null)}`;
+  return { object, kernel: write('.btf', small), modules };
 }
 
-it('decides the same from requirements and minimal types as from the object', () => {
-  for (let seed = 0; seed < ROUNDS; seed++) {
-    const random = randomNumbers(seed);
-    const types = sketchTypes(random);
-    const localBytes = writeTypes(types);
-    const target = parseBtf(writeTypes(varyTypes(random, types)));
-    const local = parseBtf(localBytes);
-    const relocations = randomRelocations(random, types, local).filter(({ kind }) => kind !== 'type-id-local');
-    const { requirements, types: minimalBytes } = deriveRequirements(
-      readBpfObject(craftObject(template, localBytes, relocations)),
-    );
-    const minimal = parseBtf(minimalBytes);
-    const fromIndex = requirements.flatMap((requirement) => {
-      if (requirement.kind !== 'core-relocation') return [];
-      const [typeId, access] = requirement.spec;
-      const memorySize = requirement.accessSize ?? 0;
-      const instruction = { form: memorySize === 0 ? ('alu' as const) : ('memory' as const), memorySize };
-      const outcome = resolveCoreRelocation(
-        minimal,
-        { kind: requirement.relocation, typeId, access, instruction },
-        target,
-      );
-      return [word(requirement.relocation, outcome)];
-    });
-    const fromObject = relocations.map((relocation) =>
-      word(relocation.kind, resolveCoreRelocation(local, relocation, target)),
-    );
-    expect([...new Set(fromIndex)].sort(), `seed ${seed}`).toEqual([...new Set(fromObject)].sort());
+describe.skipIf(lacks('debian-archive'))('random objects', () => {
+  for (const loader of ['libbpf-1.0', 'libbpf-1.6'] as const) {
+    it(`${ROUNDS} are decided as ${loader} decides them, from the object and from the index`, () => {
+      const cases = Array.from({ length: ROUNDS }, (_, seed) => writeCase(seed));
+      const seen = compareWithLibbpf(cases, { loader });
+      expect(seen.differences).toEqual([]);
+      expect(seen.refused).toEqual([]);
+      // Everything occurs, or the comparison says little.
+      expect([...seen.outcomes.keys()].sort()).toEqual(['error', 'poison', 'value']);
+      expect(seen.pruned).toBeGreaterThan(ROUNDS / 60);
+      expect(seen.inModules).toBeGreaterThan(ROUNDS / 60);
+      expect(seen.fromIndex).toBeGreaterThan(seen.decisions / 2);
+    }, 900_000);
   }
 });

@@ -1,6 +1,8 @@
 import { z } from 'zod';
-import { type BtfIndex } from './btf-index.ts';
-import { MAX_BTF_INDEX_SIZE, MAX_VARIANTS, MAX_VARIANT_UNPACKED_SIZE } from './limits.ts';
+import { type BtfIndex, type Variant } from './btf-index.ts';
+import type { GuardGraph } from './guard-graph.ts';
+import { GuardGraphSchema } from './guard-graph-schema.ts';
+import { MAX_BTF_INDEX_SIZE, MAX_VARIANTS, MAX_VARIANT_GUARD_NODES, MAX_VARIANT_UNPACKED_SIZE } from './limits.ts';
 import { MEDIA_TYPE_BTF_INDEX } from './media-types.ts';
 import { parseDocument } from './parse-document.ts';
 import {
@@ -53,6 +55,7 @@ const VariantSchema = z.looseObject({
   maps: z.array(VariantMapSchema).max(1024),
   types: base64(2 * 1024 * 1024).exactOptional(),
   requirements: z.array(RequirementSchema).max(65_536),
+  guards: z.array(GuardGraphSchema).max(1024).exactOptional(),
 });
 
 /** Schema of a BTF index. Members it does not name are allowed and ignored, so that later versions can add some. */
@@ -92,6 +95,7 @@ function checkVariants(
     if (programs.size !== variant.programs.length) report(['variants', i, 'programs'], 'program names must be unique');
     const maps = new Set(variant.maps.map((map) => map.name));
     if (maps.size !== variant.maps.length) report(['variants', i, 'maps'], 'map names must be unique');
+    checkGuards(variant, (path, message) => report(['variants', i, ...path], message));
     if (variant.types === undefined && variant.requirements.some(({ kind }) => kind === 'core-relocation')) {
       report(['variants', i, 'types'], 'is required where there are core-relocation requirements');
     }
@@ -99,6 +103,31 @@ function checkVariants(
       if (!maps.has(stream.map)) report(['variants', i, 'maps'], `lacks the map "${stream.map}" that "events" names`);
     }
   }
+}
+
+/** Graphs belong to programs of the variant, and speak of requirements that stand in its list. */
+function checkGuards(
+  { guards = [], programs, requirements }: Variant,
+  report: (path: (string | number)[], message: string) => void,
+): void {
+  const names = new Set(programs.map(({ name }) => name));
+  const nodes = guards.reduce((sum, graph) => sum + graph.nodes.length, 0);
+  if (nodes > MAX_VARIANT_GUARD_NODES)
+    report(['guards'], `must have at most ${MAX_VARIANT_GUARD_NODES} nodes together`);
+  for (const [at, graph] of guards.entries()) {
+    if (!names.delete(graph.program))
+      report(['guards', at, 'program'], 'must be a program of the variant, and have one graph');
+    if (positionsIn(graph).some((position) => position >= requirements.length)) {
+      report(['guards', at, 'nodes'], `must name positions below ${requirements.length}, the number of requirements`);
+    }
+  }
+}
+
+function positionsIn({ values, nodes }: GuardGraph): number[] {
+  const relocations = values.flatMap((value) =>
+    typeof value === 'object' && 'relocation' in value ? [value.relocation] : [],
+  );
+  return [...relocations, ...nodes.flatMap(({ reaches }) => reaches)];
 }
 
 /**

@@ -1,3 +1,4 @@
+import type { GuardGraph } from './guard-graph.ts';
 import type { Requirement } from './requirement.ts';
 
 /**
@@ -46,6 +47,8 @@ export interface Variant {
   /** Base64 of a minimal BTF blob with the local types that `core-relocation` requirements refer to. */
   types?: string;
   requirements: Requirement[];
+  /** For programs whose requirements do not count on every kernel; at most one for each. Absent = none. */
+  guards?: GuardGraph[];
 }
 
 /** What the object was compiled for. Without an architecture it runs on every one of the byte order. */

@@ -10,6 +10,16 @@ export {
   parseCatalogue,
 } from './catalogue.ts';
 export { DocumentError, type DocumentErrorCode, type DocumentIssue } from './document-error.ts';
+export type {
+  GuardBranch,
+  GuardCondition,
+  GuardGraph,
+  GuardNode,
+  GuardOperand,
+  GuardValue,
+  KconfigType,
+} from './guard-graph.ts';
+export { GuardGraphSchema } from './guard-graph-schema.ts';
 export * from './limits.ts';
 export * from './media-types.ts';
 export { type DocumentKind, parseDocument } from './parse-document.ts';

@@ -18,3 +18,7 @@ export const MAX_VARIANTS = 256;
 export const MAX_SIGNATURE_BUNDLE_SIZE: number = 1024 * 1024;
 /** A catalogue document. */
 export const MAX_CATALOGUE_SIZE: number = 32 * 1024 * 1024;
+/** Nodes, and values, of a guard graph. */
+export const MAX_GUARD_NODES = 4096;
+/** Guard graphs of one variant, all nodes together. */
+export const MAX_VARIANT_GUARD_NODES = 65_536;

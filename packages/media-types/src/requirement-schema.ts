@@ -13,9 +13,15 @@ const known = [
     programType: Word,
     orElse: CName.exactOptional(),
     programs: Programs,
+    guarded: Programs.exactOptional(),
   }),
   z.looseObject({ kind: z.literal('attach-target'), hook: Word, value: Word, programs: Programs }),
-  z.looseObject({ kind: z.literal('feature'), value: Word, programs: Programs.exactOptional() }),
+  z.looseObject({
+    kind: z.literal('feature'),
+    value: Word,
+    programs: Programs.exactOptional(),
+    guarded: Programs.exactOptional(),
+  }),
   z.looseObject({
     kind: z.literal('core-relocation'),
     relocation: z.enum(CORE_RELOCATION_KINDS),
@@ -29,12 +35,18 @@ const known = [
         .regex(/^\d+(:\d+)*$/, 'must be numbers joined by ":"'),
     ]),
     accessSize: z.literal([1, 2, 4, 8]).exactOptional(),
-    guarded: z.boolean().exactOptional(),
     programs: Programs,
+    guarded: Programs.exactOptional(),
   }),
   z.looseObject({ kind: z.literal('kconfig'), value: CName, weak: z.boolean(), programs: Programs }),
   z.looseObject({ kind: z.literal('ksym'), value: CName, typed: z.boolean(), weak: z.boolean(), programs: Programs }),
-  z.looseObject({ kind: z.literal('kfunc'), value: CName, weak: z.boolean(), programs: Programs }),
+  z.looseObject({
+    kind: z.literal('kfunc'),
+    value: CName,
+    weak: z.boolean(),
+    programs: Programs,
+    guarded: Programs.exactOptional(),
+  }),
 ] as const;
 
 const kindNames = known.map((schema) => schema.shape.kind.value);

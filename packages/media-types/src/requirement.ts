@@ -22,6 +22,12 @@ export const CORE_RELOCATION_KINDS = [
 /** One of {@link CORE_RELOCATION_KINDS}. */
 export type CoreRelocationKind = (typeof CORE_RELOCATION_KINDS)[number];
 
+/**
+ * Those of `programs` in which the requirement counts only where their guard graph reaches it (spec/guards.md). Where such a program has no
+ * graph, it is not known whether it counts. Absent = none.
+ */
+export type GuardedPrograms = string[];
+
 /** The kernel must know the program type. */
 export interface ProgramTypeRequirement {
   kind: 'program-type';
@@ -47,6 +53,7 @@ export interface HelperRequirement {
   /** The helper that the loader puts in its place where the kernel lacks it, e.g. `bpf_probe_read`. */
   orElse?: string;
   programs: string[];
+  guarded?: GuardedPrograms;
 }
 
 /** The kernel must offer the hook. */
@@ -64,6 +71,7 @@ export interface FeatureRequirement {
   kind: 'feature';
   value: string;
   programs?: string[];
+  guarded?: GuardedPrograms;
 }
 
 /** A CO-RE relocation that must find its target in the kernel's BTF. */
@@ -81,9 +89,8 @@ export interface CoreRelocationRequirement {
    * of the field's size. Absent for other instructions.
    */
   accessSize?: number;
-  /** The program may be written to do without it: where it fails, the verdict is uncertain. */
-  guarded?: boolean;
   programs: string[];
+  guarded?: GuardedPrograms;
 }
 
 /** A kernel option, or `LINUX_KERNEL_VERSION`, that the program reads. */
@@ -109,6 +116,7 @@ export interface KfuncRequirement {
   value: string;
   weak: boolean;
   programs: string[];
+  guarded?: GuardedPrograms;
 }
 
 /** A requirement of a kind that this version of the standard knows. */

@@ -8,13 +8,18 @@ export type Answer = 'met' | Omit<Finding, 'requirement'>;
 export type Tristate = boolean | undefined;
 
 /** The requirement cannot be met by this kernel. */
-export function unmet(code: string, reason: string, since?: string): Answer {
-  return { outcome: 'unmet', code, reason, ...(since === undefined ? {} : { since }) };
+export function unmet(code: string, reason: string, since?: string): Exclude<Answer, 'met'> {
+  return { outcome: 'unmet', affects: 'load', code, reason, ...(since === undefined ? {} : { since }) };
 }
 
 /** It is not known whether the kernel meets the requirement. */
-export function unknown(code: string, reason: string, since?: string): Answer {
-  return { outcome: 'unknown', code, reason, ...(since === undefined ? {} : { since }) };
+export function unknown(code: string, reason: string, since?: string): Exclude<Answer, 'met'> {
+  return { outcome: 'unknown', affects: 'load', code, reason, ...(since === undefined ? {} : { since }) };
+}
+
+/** The same answer about something other than loading. */
+export function about(affects: Finding['affects'], answer: Answer): Answer {
+  return answer === 'met' ? answer : { ...answer, affects };
 }
 
 /** Puts the requirement to its answer, as the verdict lists it. */

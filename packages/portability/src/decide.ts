@@ -16,7 +16,7 @@ export interface DecideOptions {
   readonly btf?: Uint8Array | KernelTypes;
   /** Targets given at run time, such as `{ xdp: 'eth0' }`. Accepted for later versions of the standard; changes nothing in 0.1. */
   readonly attachTargets?: Readonly<Record<string, string>>;
-  /** Load parameters by name. Accepted for later versions of the standard; changes nothing in 0.1. */
+  /** Load parameters by name, which guards may depend on. Default: the values that the objects carry. */
   readonly parameters?: Readonly<Record<string, string | number | boolean>>;
   /** Verified attestations of kernels on which variants ran. Accepted for later versions of the standard; changes nothing in 0.1. */
   readonly evidence?: readonly unknown[];
@@ -28,9 +28,9 @@ export interface DecideOptions {
  *
  * @throws {PortabilityError} `ERR_KERNEL_BTF_INVALID` where a rule needs the kernel's BTF and it cannot be read.
  */
-export function decide({ index, facts, btf }: DecideOptions): Selection {
+export function decide({ index, facts, btf, parameters = {} }: DecideOptions): Selection {
   const types = kernelTypes(facts, btf);
-  const options = types === undefined ? { facts } : { facts, types };
+  const options = types === undefined ? { facts, parameters } : { facts, types, parameters };
   const verdicts = index.variants.map((variant) => judge(variant, options));
   const candidates = [
     ...verdicts.filter(({ outcome }) => outcome === 'loads'),

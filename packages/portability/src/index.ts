@@ -7,6 +7,8 @@ export { type NameList, openNameList } from './facts-packed.ts';
 export { factsBtf, factsTypes } from './facts-view.ts';
 export { matchesPattern } from './matches-pattern.ts';
 export { kernelFactsBytes, KernelFactsSchema, MAX_KERNEL_FACTS_SIZE, parseKernelFacts } from './facts-schema.ts';
+export { followGraph, type FollowOptions, type Reached } from './guards/follow-graph.ts';
+export type { KernelAddress, KernelValue } from './guards/kernel-values.ts';
 export { judge, type JudgeOptions } from './judge.ts';
 export {
   type KernelTypes,
@@ -18,4 +20,4 @@ export {
 } from './kernel-types.ts';
 export { PortabilityError, type PortabilityErrorCode } from './portability-error.ts';
 export { type Ability, mainlineVersion } from './since/mainline-version.ts';
-export type { Finding, Outcome, Selection, Verdict } from './verdict.ts';
+export type { Certainty, Finding, Outcome, ProgramVerdict, Selection, Verdict } from './verdict.ts';

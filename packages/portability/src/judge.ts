@@ -1,30 +1,37 @@
-import type { Variant } from '@bpfship/media-types';
+import type { Requirement, Variant } from '@bpfship/media-types';
 import { type Answer, toFinding, unmet } from './answer.ts';
 import type { KernelFacts } from './facts.ts';
+import { openGuards } from './guards/open-guards.ts';
 import { type KernelTypes, openLocalTypes } from './kernel-types.ts';
 import { checkRequirement } from './rules/check-requirement.ts';
-import type { Finding, Outcome, Verdict } from './verdict.ts';
+import type { RuleContext } from './rules/context.ts';
+import type { Certainty, Finding, Outcome, ProgramVerdict, Verdict } from './verdict.ts';
 
 /** What {@link judge} holds a variant against. */
 export interface JudgeOptions {
   readonly facts: KernelFacts;
   /** The kernel's BTF. Where `facts.btf.available` is false it is a supplement, which relocations alone may use. Default: none. */
   readonly types?: KernelTypes;
+  /** Load parameters by name. Default: the values that the object carries. */
+  readonly parameters?: Readonly<Record<string, string | number | boolean>>;
 }
 
 /**
  * Holds one variant's requirements against kernel facts (spec/selection.md, "Verdict"). Pure and deterministic: same input, same
  * verdict, wherever it runs.
  */
-export function judge(variant: Variant, { facts, types }: JudgeOptions): Verdict {
-  const findings = platformFindings(variant, facts) ?? requirementFindings(variant, facts, types);
+export function judge(variant: Variant, options: JudgeOptions): Verdict {
   const { architecture } = variant.platform;
+  const platform = platformFindings(variant, options.facts);
+  const programs = platform ? [] : judgePrograms(variant, options);
+  const findings = platform ?? inOrder(new Set(programs.flatMap((program) => program.findings)));
   return {
     variant: variant.name,
     layer: variant.layer,
     ...(architecture === undefined ? {} : { architecture }),
-    outcome: outcomeOf(findings),
+    ...summarise(findings),
     findings,
+    programs,
   };
 }
 
@@ -44,23 +51,76 @@ function platformFindings({ platform }: Variant, facts: KernelFacts): Finding[] 
   return findings.length > 0 ? findings.filter((answer) => answer !== 'met') : undefined;
 }
 
-function requirementFindings(variant: Variant, facts: KernelFacts, types: KernelTypes | undefined): Finding[] {
-  const context = {
+/** A requirement that is not simply met, and what comes of it where it counts. */
+interface OpenRequirement {
+  requirement: Requirement;
+  /** Its position in the index. */
+  position: number;
+  answer: Exclude<Answer, 'met'>;
+}
+
+function judgePrograms(variant: Variant, { facts, types, parameters = {} }: JudgeOptions): ProgramVerdict[] {
+  const context: RuleContext = {
     facts,
     kernel: facts.btf.available ? types : undefined,
     relocationTarget: types,
     local: openLocalTypes(variant.types),
   };
-  const findings: Finding[] = [];
-  for (const requirement of variant.requirements) {
+  const open = variant.requirements.flatMap((requirement, position): OpenRequirement[] => {
     const answer = checkRequirement(requirement, context);
-    if (answer !== 'met') findings.push(toFinding(requirement, answer));
-  }
-  return [...findings.filter(isUnmet), ...findings.filter((finding) => !isUnmet(finding))];
+    return answer === 'met' ? [] : [{ requirement, position, answer }];
+  });
+  const guards = openGuards(variant, { context, requirements: variant.requirements, parameters });
+  // One finding for each answer, however many programs it concerns.
+  const findings = new Map<string, Finding>();
+  const findingOf = ({ requirement, position }: OpenRequirement, answer: Exclude<Answer, 'met'>): Finding => {
+    const key = `${position} ${answer.outcome} ${answer.code}`;
+    const finding = findings.get(key) ?? toFinding(requirement, answer);
+    findings.set(key, finding);
+    return finding;
+  };
+  return variant.programs.map(({ name }) => {
+    const concerning = open.flatMap((entry): Finding[] => {
+      if (!concerns(entry.requirement, name)) return [];
+      const answer = guards.answerIn(name, entry);
+      return answer === 'met' ? [] : [findingOf(entry, answer)];
+    });
+    const own = inOrder(concerning);
+    return { name, ...summarise(own), findings: own };
+  });
+}
+
+/** The loader makes all maps and resolves all externs of an object before it loads any program of it (libbpf, bpf_object_load). */
+const OBJECT_WIDE: ReadonlySet<string> = new Set(['map-type', 'kconfig', 'ksym']);
+
+function concerns(requirement: Requirement, program: string): boolean {
+  const { kind } = requirement;
+  if (OBJECT_WIDE.has(kind)) return true;
+  const { programs, weak } = requirement as { programs?: unknown; weak?: unknown };
+  if (kind === 'kfunc' && weak === false) return true;
+  // A later kind may name no programs: then it concerns all of them.
+  return !Array.isArray(programs) || programs.includes(program);
+}
+
+/** Unmet first, then unknown, each in the order of the requirements. */
+function inOrder(findings: Iterable<Finding>): Finding[] {
+  const all = [...findings];
+  return [...all.filter(isUnmet), ...all.filter((finding) => !isUnmet(finding))];
 }
 
 function isUnmet({ outcome }: Finding): boolean {
   return outcome === 'unmet';
+}
+
+function summarise(findings: readonly Finding[]): Pick<ProgramVerdict, 'outcome' | 'loads' | 'fires'> {
+  const loads = certaintyOf(findings.filter(({ affects }) => affects === 'load'));
+  // What does not load does not run, whatever else is known.
+  return { outcome: outcomeOf(findings), loads, fires: certaintyOf(findings) };
+}
+
+function certaintyOf(findings: readonly Finding[]): Certainty {
+  if (findings.some(isUnmet)) return 'no';
+  return findings.length > 0 ? 'unknown' : 'yes';
 }
 
 function outcomeOf(findings: readonly Finding[]): Outcome {

@@ -23,7 +23,9 @@ export interface LocalRelocation {
 }
 
 /** What a relocation comes to on a kernel. A poisoned instruction stops only the program that reaches it, an error the whole load. */
-export type RelocationAnswer = { outcome: 'resolved' } | { outcome: 'poison' } | { outcome: 'error'; reason: string };
+export type RelocationAnswer =
+  /** `value`: what stands in the instruction then, unsigned 64-bit. */
+  { outcome: 'resolved'; value: bigint } | { outcome: 'poison' } | { outcome: 'error'; reason: string };
 
 /** A variant's local types, read at first use. */
 export interface LocalTypes {
@@ -121,7 +123,8 @@ function enumeratorsOf(btf: Btf, enumName: string): ReadonlySet<string> | undefi
 function relocate(local: LocalTypes, relocation: LocalRelocation, target: Btf): RelocationAnswer {
   try {
     const answer = local.resolve(relocation, target);
-    return answer.kind === 'error' ? { outcome: 'error', reason: oneLine(answer.reason) } : { outcome: answer.kind };
+    if (answer.kind === 'error') return { outcome: 'error', reason: oneLine(answer.reason) };
+    return answer.kind === 'resolved' ? { outcome: 'resolved', value: answer.value } : { outcome: 'poison' };
   } catch (cause) {
     if (!(cause instanceof BpfObjectError)) throw cause;
     return { outcome: 'error', reason: oneLine(cause.message) };

@@ -1,4 +1,5 @@
 import { BpfObjectError } from '../errors.ts';
+import type { Btf } from './btf.ts';
 import { BTF_KINDS, type BtfKind } from './btf-type.ts';
 import { BtfStrings } from './btf-strings.ts';
 
@@ -35,18 +36,20 @@ export interface IntToAdd {
  */
 export class BtfBuilder {
   readonly #littleEndian: boolean;
-  readonly #strings: BtfStrings = new BtfStrings();
+  readonly #strings: BtfStrings;
   readonly #words: number[] = [];
-  #count = 0;
+  #nextId: number;
 
-  /** `littleEndian` default: true. */
-  constructor(options: { littleEndian?: boolean } = {}) {
+  /** `littleEndian` default: true. `base`: the BTF that this one continues; ids then count on from its. Default: none. */
+  constructor(options: { littleEndian?: boolean; base?: Btf } = {}) {
     this.#littleEndian = options.littleEndian ?? true;
+    this.#strings = new BtfStrings(options.base?.stringsLength ?? 0);
+    this.#nextId = options.base?.typeCount ?? 1;
   }
 
   /** The id that the next type will get. */
   get nextId(): number {
-    return this.#count + 1;
+    return this.#nextId;
   }
 
   addInt(name: string, options: IntToAdd): number {
@@ -178,7 +181,6 @@ export class BtfBuilder {
     const info = ((record.flag === true ? 1 : 0) << 31) | (number << 24) | (record.vlen ?? 0);
     this.#words.push(this.#strings.add(name), info >>> 0, record.third >>> 0);
     for (const word of record.body ?? []) this.#words.push(word >>> 0);
-    this.#count += 1;
-    return this.#count;
+    return this.#nextId++;
   }
 }

@@ -3,7 +3,8 @@ import { BpfObjectError } from '../errors.ts';
 import { BTF_KINDS, type BtfKind, type BtfType } from './btf-type.ts';
 import { decodeType } from './decode-type.ts';
 import { essentialLength } from './essential-name.ts';
-import { buildNameIndex, type NameIndex } from './name-index.ts';
+import { isCode, type ScannedTypes } from './scan-types.ts';
+import { buildNameIndex, type NameIndex, type TypeNames } from './name-index.ts';
 
 /** Decoded types kept for reuse: enough for one program's relocations, small beside the BTF itself. */
 const CACHE_SIZE = 4096;
@@ -12,12 +13,22 @@ const MAX_NAME = 2048;
 const LONG_NAMES = ['long', 'long int', 'unsigned long', 'long unsigned int', 'unsigned long int'];
 const ENCODER = new TextEncoder();
 
+/** Names are indexed in two parts, each at its first use: those of code, and all others. */
+type NameClass = 'code' | 'type';
+
+const ALL_CLASSES: readonly NameClass[] = ['code', 'type'];
+
+function classOf(kind: BtfKind): NameClass {
+  return isCode(BTF_KINDS.indexOf(kind as (typeof BTF_KINDS)[number])) ? 'code' : 'type';
+}
+
 /** What parsing found; see {@link parseBtf}. */
 export interface BtfParts {
   bytes: Uint8Array;
   littleEndian: boolean;
-  /** Where each type starts in `bytes`. */
-  offsets: Uint32Array;
+  /** The section of types, in this machine's byte order. */
+  words: Uint32Array;
+  scanned: ScannedTypes;
   strings: Uint8Array;
   base: Btf | undefined;
   /** In bytes. Default: that of an integer named `long`, else 8, as libbpf guesses it. */
@@ -36,25 +47,27 @@ export class Btf {
   readonly typeCount: number;
   /** Bytes of all strings, the base's counted in. */
   readonly stringsLength: number;
-  readonly #view: DataView;
-  readonly #offsets: Uint32Array;
+  readonly #words: Uint32Array;
+  readonly #positions: Uint32Array;
+  readonly #typesWithName: Uint32Array;
   readonly #strings: Uint8Array;
   readonly #firstId: number;
   readonly #firstString: number;
   readonly #cache: Map<number, BtfType> = new Map();
-  #index: NameIndex | undefined;
+  readonly #indexes: Map<NameClass, NameIndex> = new Map();
   #pointerSize: number | undefined;
 
   constructor(parts: BtfParts) {
     this.bytes = parts.bytes;
     this.littleEndian = parts.littleEndian;
     this.base = parts.base;
-    this.#view = new DataView(parts.bytes.buffer, parts.bytes.byteOffset, parts.bytes.byteLength);
-    this.#offsets = parts.offsets;
+    this.#words = parts.words;
+    this.#positions = parts.scanned.positions;
+    this.#typesWithName = parts.scanned.named;
     this.#strings = parts.strings;
     this.#firstId = parts.base?.typeCount ?? 1;
     this.#firstString = parts.base?.stringsLength ?? 0;
-    this.typeCount = this.#firstId + parts.offsets.length;
+    this.typeCount = this.#firstId + parts.scanned.positions.length;
     this.stringsLength = this.#firstString + parts.strings.length;
     this.#pointerSize = parts.pointerSize;
   }
@@ -69,14 +82,14 @@ export class Btf {
   kindOf(id: number): BtfKind {
     if (id === 0) return 'void';
     if (id < this.#firstId && this.base !== undefined) return this.base.kindOf(id);
-    return BTF_KINDS[(this.#view.getUint32(this.#offsetOf(id) + 4, this.littleEndian) >>> 24) & 0x7f] ?? 'unknown';
+    return BTF_KINDS[((this.#words[this.#positionOf(id) + 1] ?? 0) >>> 24) & 0x7f] ?? 'unknown';
   }
 
   /** The name of a type, empty for anonymous ones. */
   nameOf(id: number): string {
     if (id === 0) return '';
     if (id < this.#firstId && this.base !== undefined) return this.base.nameOf(id);
-    return this.text(this.#view.getUint32(this.#offsetOf(id), this.littleEndian));
+    return this.text(this.#words[this.#positionOf(id)] ?? 0);
   }
 
   /** The decoded type. Errors: `ERR_BTF_INVALID` for an id or name that does not exist. */
@@ -85,8 +98,8 @@ export class Btf {
     if (id < this.#firstId && this.base !== undefined) return this.base.type(id);
     const known = this.#cache.get(id);
     if (known !== undefined) return known;
-    const source = { view: this.#view, littleEndian: this.littleEndian, text: (offset: number) => this.text(offset) };
-    const type = decodeType(source, id, this.#offsetOf(id));
+    const source = { words: this.#words, text: (offset: number) => this.text(offset) };
+    const type = decodeType(source, id, this.#positionOf(id));
     if (this.#cache.size >= CACHE_SIZE) this.#cache.clear();
     this.#cache.set(id, type);
     return type;
@@ -108,16 +121,16 @@ export class Btf {
 
   /** Ids of all types of exactly this name, rising. `kind` default: any. */
   typesNamed(name: string, kind?: BtfKind): number[] {
-    const bytes = ENCODER.encode(name);
-    return this.#named(bytes, essentialLength(bytes, 0, bytes.length)).filter(
-      (id) => (kind === undefined || this.kindOf(id) === kind) && this.nameOf(id) === name,
-    );
+    const found = this.#search(name, kind === undefined ? ALL_CLASSES : [classOf(kind)]);
+    return found.filter((id) => (kind === undefined || this.kindOf(id) === kind) && this.nameOf(id) === name);
   }
 
-  /** Ids of all types of this essential name, with or without a flavour (`name___v2`), rising. */
-  typesNamedEssentially(name: string): number[] {
-    const bytes = ENCODER.encode(name);
-    return this.#named(bytes, essentialLength(bytes, 0, bytes.length));
+  /**
+   * Ids of all types of this essential name, with or without a flavour (`name___v2`), rising. `kind`: those that are looked for may be left
+   * out unless they are of a kind like this one. Default: any.
+   */
+  typesNamedEssentially(name: string, kind?: BtfKind): number[] {
+    return this.#search(name, kind === undefined ? ALL_CLASSES : [classOf(kind)]);
   }
 
   /** Id of the first type of this name and kind. Errors: `ERR_BTF_TYPE_NOT_FOUND`. */
@@ -129,12 +142,19 @@ export class Btf {
     });
   }
 
-  #named(name: Uint8Array, essential: number): number[] {
-    if (name.length === 0) return [];
-    this.#index ??= buildNameIndex(this.#allStrings(), this.#nameStarts());
-    const own = this.#index.candidates(name, essential).map((index) => index + this.#firstId);
-    const inherited = this.base === undefined ? [] : this.base.#named(name, essential);
-    return [...inherited, ...own.toReversed()];
+  #search(name: string, classes: readonly NameClass[]): number[] {
+    const bytes = ENCODER.encode(name);
+    if (bytes.length === 0) return [];
+    const essential = essentialLength(bytes, 0, bytes.length);
+    const found = classes.map((part) => this.#named(bytes, essential, part));
+    return found.length === 1 ? (found[0] ?? []) : found.flat().sort((a, b) => a - b);
+  }
+
+  #named(name: Uint8Array, essential: number, part: NameClass): number[] {
+    const index = this.#indexes.get(part) ?? buildNameIndex(this.#typeNames(part));
+    this.#indexes.set(part, index);
+    const own = index.candidates(name, essential).map((found) => found + this.#firstId);
+    return this.base === undefined ? own : [...this.base.#named(name, essential, part), ...own];
   }
 
   /** Own strings after the base's: names of split BTF may lie in either. */
@@ -146,20 +166,32 @@ export class Btf {
     return all;
   }
 
-  /** String offset of each own type's name; -1 for anonymous ones. */
-  #nameStarts(): Int32Array {
-    const starts = new Int32Array(this.#offsets.length);
-    // By index: iterators over typed arrays are several times slower until they are optimized, and this runs once per process.
-    for (let index = 0; index < starts.length; index++) {
-      const name = this.#view.getUint32(this.#offsets[index] as number, this.littleEndian);
-      starts[index] = name === 0 ? -1 : name;
-    }
-    return starts;
+  /** The named own types of a class. */
+  #typeNames(part: NameClass): TypeNames {
+    return {
+      types: part === 'type' ? this.#typesWithName : this.#findCode(),
+      positions: this.#positions,
+      words: this.#words,
+      baseStrings: this.base === undefined ? new Uint8Array(0) : this.base.#allStrings(),
+      strings: this.#strings,
+    };
   }
 
-  #offsetOf(id: number): number {
-    const offset = this.#offsets[id - this.#firstId];
-    if (offset !== undefined) return offset;
+  /** Indexes of the named types that are code. */
+  #findCode(): Uint32Array {
+    const found = new Uint32Array(this.#positions.length);
+    let count = 0;
+    // By index: iterators over typed arrays are several times slower until they are optimized, and this runs once per process.
+    for (let index = 0; index < found.length; index++) {
+      const at = this.#positions[index] as number;
+      if (this.#words[at] !== 0 && isCode(((this.#words[at + 1] as number) >>> 24) & 0x7f)) found[count++] = index;
+    }
+    return found.slice(0, count);
+  }
+
+  #positionOf(id: number): number {
+    const position = this.#positions[id - this.#firstId];
+    if (position !== undefined) return position;
     throw new BpfObjectError('ERR_BTF_INVALID', `type ${id} does not exist; there are ${this.typeCount - 1}`, {
       section: 'the BTF types',
       rule: 'a type refers to types of the same BTF or its base',

@@ -3,8 +3,8 @@ import { BTF_KINDS } from './btf-type.ts';
 
 /** What decoding needs of a BTF. */
 export interface TypeSource {
-  view: DataView;
-  littleEndian: boolean;
+  /** The section of types. */
+  words: Uint32Array;
   /** The string at a BTF string offset. */
   text(offset: number): string;
 }
@@ -14,7 +14,7 @@ interface Record {
   source: TypeSource;
   id: number;
   name: string;
-  /** Offset of the bytes after the common 12. */
+  /** Position of the words after the common three. */
   body: number;
   vlen: number;
   flag: boolean;
@@ -24,25 +24,24 @@ interface Record {
 
 const LINKAGES = ['static', 'global', 'extern'] as const;
 
-/** Decodes the type record at `at`. */
+/** Decodes the type record at the word `at`. */
 export function decodeType(source: TypeSource, id: number, at: number): BtfType {
-  const at32 = (offset: number): number => source.view.getUint32(offset, source.littleEndian);
-  const info = at32(at + 4);
+  const info = source.words[at + 1] ?? 0;
   const kind: BtfKind = BTF_KINDS[(info >>> 24) & 0x7f] ?? 'unknown';
   const record: Record = {
     source,
     id,
-    name: source.text(at32(at)),
-    body: at + 12,
+    name: source.text(source.words[at] ?? 0),
+    body: at + 3,
     vlen: info & 0xff_ffff,
     flag: info >>> 31 === 1,
-    sizeOrType: at32(at + 8),
+    sizeOrType: source.words[at + 2] ?? 0,
   };
   return decodeKind(kind, record);
 }
 
 function word(record: Record, index: number): number {
-  return record.source.view.getUint32(record.body + 4 * index, record.source.littleEndian);
+  return record.source.words[record.body + index] ?? 0;
 }
 
 function decodeKind(kind: BtfKind, record: Record): BtfType {

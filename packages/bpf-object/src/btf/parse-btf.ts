@@ -1,7 +1,7 @@
 import { ByteReader } from '../byte-reader.ts';
 import { BpfObjectError } from '../errors.ts';
 import { Btf } from './btf.ts';
-import { KNOWN_LAYOUT, scanTypes, type KindLayout } from './scan-types.ts';
+import { KNOWN_LAYOUT, readWords, scanTypes, type KindLayout } from './scan-types.ts';
 
 const MAGIC = 0xeb9f;
 const MIN_HEADER = 24;
@@ -46,17 +46,22 @@ export function parseBtf(bytes: Uint8Array, options: ParseBtfOptions = {}): Btf 
   const strings = bytes.subarray(stringsStart, stringsEnd);
   if (options.base === undefined && strings[0] !== 0) throw invalid('the strings do not start with an empty one', 16);
   if (strings.length > 0 && strings[strings.length - 1] !== 0) throw invalid('the strings do not end with NUL', 20);
-  const offsets = scanTypes(
-    {
-      view: new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength),
-      littleEndian,
-      typesStart,
-      typesEnd,
-      stringsLimit: (options.base?.stringsLength ?? 0) + strings.length,
-    },
-    headerSize >= LAYOUT_HEADER ? readLayout(reader, headerSize) : KNOWN_LAYOUT,
-  );
-  return new Btf({ bytes, littleEndian, offsets, strings, base: options.base, pointerSize: options.pointerSize });
+  const words = readWords(bytes, typesStart, typesEnd, littleEndian);
+  const sections = {
+    words,
+    length: typesEnd - typesStart,
+    stringsLimit: (options.base?.stringsLength ?? 0) + strings.length,
+  };
+  const scanned = scanTypes(sections, headerSize >= LAYOUT_HEADER ? readLayout(reader, headerSize) : KNOWN_LAYOUT);
+  return new Btf({
+    bytes,
+    littleEndian,
+    words,
+    scanned,
+    strings,
+    base: options.base,
+    pointerSize: options.pointerSize,
+  });
 }
 
 function readByteOrder(bytes: Uint8Array): boolean {

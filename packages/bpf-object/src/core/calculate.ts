@@ -1,6 +1,6 @@
 import type { BtfMember, BtfType } from '../btf/btf-type.ts';
 import { skipModifiers } from '../btf/resolve-type.ts';
-import { RelocationAbort, isFieldKind, isTypeKind, type CoreRelocationKind } from './relocation.ts';
+import { RelocationAbort, isFieldKind, isTypeKind, type CoreLoader, type CoreRelocationKind } from './relocation.ts';
 import { requireSize, type Spec } from './spec.ts';
 
 /** One side's value. `size` and `typeId` are of the field that a load or store moves; 0 where they do not matter. */
@@ -11,6 +11,8 @@ export interface Value {
   validate: boolean;
 }
 
+const MAX_ARRAY_DEPTH = 256;
+
 /** Asked of a target that has no match, for kinds whose answer is then an invalid instruction. */
 export const POISON = 'poison';
 
@@ -19,8 +21,12 @@ function plain(value: bigint | number, validate: boolean = true): Value {
 }
 
 /** The relocation's value as seen from one BTF; `spec` undefined = nothing matched (libbpf bpf_core_calc_{field,type,enumval}_relo). */
-export function calculateValue(kind: CoreRelocationKind, spec: Spec | undefined): Value | typeof POISON {
-  if (isFieldKind(kind)) return calculateField(kind, spec);
+export function calculateValue(
+  kind: CoreRelocationKind,
+  spec: Spec | undefined,
+  loader: CoreLoader,
+): Value | typeof POISON {
+  if (isFieldKind(kind)) return calculateField(kind, spec, loader);
   if (isTypeKind(kind)) return calculateType(kind, spec);
   if (kind === 'enumval-exists') return plain(spec === undefined ? 0 : 1);
   return spec === undefined ? POISON : plain(enumeratorValue(spec));
@@ -48,24 +54,36 @@ function calculateType(kind: CoreRelocationKind, spec: Spec | undefined): Value 
   }
 }
 
-function calculateField(kind: CoreRelocationKind, spec: Spec | undefined): Value | typeof POISON {
+function calculateField(kind: CoreRelocationKind, spec: Spec | undefined, loader: CoreLoader): Value | typeof POISON {
   if (kind === 'field-exists') return plain(spec === undefined ? 0 : 1);
   if (spec === undefined) return POISON;
   const accessor = spec.accessors.at(-1);
   if (accessor === undefined) throw new RelocationAbort('the access is empty');
-  if (accessor.name === undefined) return calculateElement(kind, spec, accessor.typeId);
+  if (accessor.name === undefined) return calculateElement(kind, spec, accessor.typeId, loader);
   const holder = spec.btf.type(accessor.typeId);
   const member = holder.kind === 'struct' || holder.kind === 'union' ? holder.members[accessor.index] : undefined;
   if (member === undefined) throw new RelocationAbort('the access leads to no field');
-  return calculateMember(kind, spec, member);
+  return calculateMember(kind, spec, member, loader);
 }
 
-function calculateElement(kind: CoreRelocationKind, spec: Spec, typeId: number): Value {
-  const size = requireSize(spec.btf, typeId);
-  if (kind === 'field-byte-offset')
+function calculateElement(kind: CoreRelocationKind, spec: Spec, typeId: number, loader: CoreLoader): Value {
+  if (kind === 'field-byte-offset') {
+    const size = movedSize(spec, typeId, loader);
     return { value: BigInt(Math.floor(spec.bitOffset / 8)), size, typeId, validate: true };
-  if (kind === 'field-byte-size') return plain(size);
+  }
+  if (kind === 'field-byte-size') return plain(requireSize(spec.btf, typeId));
   throw new RelocationAbort(`${kind} cannot be asked of an array element`);
+}
+
+/** Bytes that a load or store of the field is taken to move; of an array, newer loaders take one element. */
+function movedSize(spec: Spec, typeId: number, loader: CoreLoader): number {
+  if (loader === 'libbpf-1.0') return requireSize(spec.btf, typeId);
+  let type = skipModifiers(spec.btf, typeId);
+  for (let depth = 0; type.kind === 'array'; depth++) {
+    if (depth === MAX_ARRAY_DEPTH) throw new RelocationAbort('an array is nested too deeply');
+    type = skipModifiers(spec.btf, type.elementType);
+  }
+  return requireSize(spec.btf, type.id);
 }
 
 /** Where the bytes lie that hold a field, and its width. */
@@ -87,7 +105,7 @@ function bitFieldStorage(spec: Spec, type: BtfType, bitSize: number): Storage {
   return { byteOffset: startOf(byteSize), byteSize, bitSize };
 }
 
-function calculateMember(kind: CoreRelocationKind, spec: Spec, member: BtfMember): Value {
+function calculateMember(kind: CoreRelocationKind, spec: Spec, member: BtfMember, loader: CoreLoader): Value {
   const type = skipModifiers(spec.btf, member.type);
   const bitField = member.bitSize > 0;
   const size = bitField ? 0 : requireSize(spec.btf, type.id);
@@ -98,7 +116,9 @@ function calculateMember(kind: CoreRelocationKind, spec: Spec, member: BtfMember
   const validate = !bitField;
   switch (kind) {
     case 'field-byte-offset':
-      return { value: BigInt(storage.byteOffset), size, typeId: bitField ? 0 : type.id, validate };
+      return bitField
+        ? { value: BigInt(storage.byteOffset), size: 0, typeId: 0, validate }
+        : { value: BigInt(storage.byteOffset), size: movedSize(spec, type.id, loader), typeId: type.id, validate };
     case 'field-byte-size':
       return plain(storage.byteSize, validate);
     case 'field-signed':

@@ -1,3 +1,5 @@
+import type { Btf } from '../btf/btf.ts';
+
 /** CO-RE relocation kinds, in the order of `enum bpf_core_relo_kind` (include/uapi/linux/bpf.h). */
 export const CORE_RELOCATION_KINDS = [
   'field-byte-offset',
@@ -42,6 +44,8 @@ export interface CoreCandidate {
   id: number;
   /** e.g. `struct task_struct`. */
   type: string;
+  /** The kernel module whose BTF holds it; absent where that of the kernel image does. */
+  module?: string;
   mismatch?: string;
 }
 
@@ -81,6 +85,29 @@ export interface CoreError extends Described {
 
 /** What comes of a relocation. */
 export type CoreOutcome = CoreResolved | CorePoison | CoreError;
+
+/**
+ * Whose rules decide. They differ in one thing: where a load or store of an array element changed its size, `libbpf-1.6` (and later)
+ * looks at the element, `libbpf-1.0` (to 1.5) at the whole array, and refuses to follow (relo_core.c, bpf_core_calc_field_relo).
+ */
+export type CoreLoader = 'libbpf-1.0' | 'libbpf-1.6';
+
+/** The BTF of a loaded kernel module, split from that of the kernel image. */
+export interface CoreModule {
+  name: string;
+  btf: Btf;
+}
+
+/** Options of {@link createCoreResolver} and {@link resolveCoreRelocation}. */
+export interface CoreOptions {
+  /** Default: `libbpf-1.6`. */
+  loader?: CoreLoader;
+  /**
+   * BTF of the loaded modules, in the order of their BTF ids. Asked for once at most, and only where the kernel image has no type of a
+   * wanted name and kind (libbpf bpf_core_find_cands). Default: none, as with a custom BTF.
+   */
+  modules?: () => readonly CoreModule[];
+}
 
 /** Raised inside the engine where libbpf returns a negative number; it never leaves this folder. */
 export class RelocationAbort extends Error {

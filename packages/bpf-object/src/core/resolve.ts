@@ -3,7 +3,7 @@ import { skipModifiers } from '../btf/resolve-type.ts';
 import { typeName } from '../btf/type-name.ts';
 import { BpfObjectError } from '../errors.ts';
 import { calculateValue, mayChangeSize, POISON, type Value } from './calculate.ts';
-import { findCandidates } from './candidates.ts';
+import { findCandidates, type Candidate } from './candidates.ts';
 import { matchFieldSpec, type SpecMatch } from './match-fields.ts';
 import { typesAreCompatible, typesMatch } from './match-types.ts';
 import {
@@ -11,6 +11,9 @@ import {
   isTypeKind,
   RelocationAbort,
   type CoreCandidate,
+  type CoreLoader,
+  type CoreModule,
+  type CoreOptions,
   type CoreOutcome,
   type CoreRelocation,
 } from './relocation.ts';
@@ -23,52 +26,68 @@ export interface CoreResolver {
 
 /**
  * Resolves as libbpf does over a whole object: a candidate that did not match once, while another did, is not looked at again for the
- * same local type. The order of calls therefore counts; it is that of the records in .BTF.ext.
+ * same local type. The order of calls therefore counts; it is that of the records in .BTF.ext, and repeating a call changes nothing.
  */
-export function createCoreResolver(local: Btf, target: Btf): CoreResolver {
-  const remembered = new Map<number, number[]>();
-  return {
-    resolve(relocation) {
-      const candidates = (): number[] =>
-        remembered.get(relocation.typeId) ?? findCandidates(local, relocation.typeId, target);
-      const keep = (ids: number[]): unknown => remembered.set(relocation.typeId, ids);
-      return resolveAmong(local, relocation, target, candidates, keep);
-    },
+export function createCoreResolver(local: Btf, target: Btf, options: CoreOptions = {}): CoreResolver {
+  const remembered = new Map<number, Candidate[]>();
+  let modules: readonly CoreModule[] | undefined;
+  const side: Side = {
+    local,
+    target,
+    loader: options.loader ?? 'libbpf-1.6',
+    candidates: (typeId) =>
+      remembered.get(typeId) ?? findCandidates(local, typeId, target, () => (modules ??= options.modules?.() ?? [])),
+    keep: (typeId, candidates) => remembered.set(typeId, candidates),
   };
+  return { resolve: (relocation) => resolveAmong(side, relocation) };
 }
 
 /**
  * What a CO-RE relocation becomes on a kernel, by libbpf's rules (src/relo_core.c): a value, an invalid instruction (poison), or an error
  * on which the loader gives up the object. Looks at this one relocation alone; see {@link createCoreResolver} for whole objects.
  */
-export function resolveCoreRelocation(local: Btf, relocation: CoreRelocation, target: Btf): CoreOutcome {
-  return createCoreResolver(local, target).resolve(relocation);
+export function resolveCoreRelocation(
+  local: Btf,
+  relocation: CoreRelocation,
+  target: Btf,
+  options: CoreOptions = {},
+): CoreOutcome {
+  return createCoreResolver(local, target, options).resolve(relocation);
+}
+
+/** What one object is resolved against. */
+interface Side {
+  local: Btf;
+  target: Btf;
+  loader: CoreLoader;
+  candidates: (typeId: number) => Candidate[];
+  keep: (typeId: number, candidates: Candidate[]) => unknown;
 }
 
 /** Candidates under inspection. */
 interface Matches {
+  loader: CoreLoader;
   candidates: CoreCandidate[];
-  found: { id: number; spec: Spec; value: Value }[];
+  found: { candidate: Candidate; spec: Spec; value: Value }[];
 }
 
-function resolveAmong(
-  localBtf: Btf,
-  relocation: CoreRelocation,
-  target: Btf,
-  candidates: () => number[],
-  keep: (ids: number[]) => unknown,
-): CoreOutcome {
-  const matches: Matches = { candidates: [], found: [] };
+function resolveAmong(side: Side, relocation: CoreRelocation): CoreOutcome {
+  const matches: Matches = { loader: side.loader, candidates: [], found: [] };
   let described = `type ${relocation.typeId} access ${relocation.access.slice(0, 64)}`;
   try {
-    const local = parseSpec(localBtf, relocation);
+    const local = parseSpec(side.local, relocation);
     described = formatSpec(local);
     if (relocation.kind === 'type-id-local') return localTypeId(relocation, described);
-    if (localBtf.nameOf(relocation.typeId) === '') {
+    if (side.local.nameOf(relocation.typeId) === '') {
       throw new RelocationAbort(`${described}: a relocation needs a named type`);
     }
-    for (const id of candidates()) collectMatch(matches, relocation, local, target, id);
-    if (matches.found.length > 0) keep(matches.found.map(({ id }) => id));
+    for (const candidate of side.candidates(relocation.typeId)) collectMatch(matches, relocation, local, candidate);
+    if (matches.found.length > 0) {
+      side.keep(
+        relocation.typeId,
+        matches.found.map(({ candidate }) => candidate),
+      );
+    }
     return decide(relocation, local, described, matches);
   } catch (error) {
     if (!(error instanceof RelocationAbort) && !(error instanceof BpfObjectError)) throw error;
@@ -81,17 +100,18 @@ function localTypeId(relocation: CoreRelocation, local: string): CoreOutcome {
   return { kind: 'resolved', value, originalValue: value, validate: false, matched: true, local, candidates: [] };
 }
 
-function collectMatch(matches: Matches, relocation: CoreRelocation, local: Spec, target: Btf, id: number): void {
-  const type = typeName(target, id);
-  const match = matchSpec(local, target, id);
+function collectMatch(matches: Matches, relocation: CoreRelocation, local: Spec, candidate: Candidate): void {
+  const { btf, id, module } = candidate;
+  const described = { id, type: typeName(btf, id), ...(module === undefined ? {} : { module }) };
+  const match = matchSpec(local, btf, id);
   if ('mismatch' in match) {
-    matches.candidates.push({ id, type, mismatch: match.mismatch });
+    matches.candidates.push({ ...described, mismatch: match.mismatch });
     return;
   }
-  matches.candidates.push({ id, type });
+  matches.candidates.push(described);
   // The local value first: libbpf fails there before it looks at the target's.
-  requireValue(calculateValue(relocation.kind, local));
-  const value = requireValue(calculateValue(relocation.kind, match.spec));
+  requireValue(calculateValue(relocation.kind, local, matches.loader));
+  const value = requireValue(calculateValue(relocation.kind, match.spec, matches.loader));
   const first = matches.found[0];
   if (first !== undefined && first.spec.bitOffset !== match.spec.bitOffset) {
     throw new RelocationAbort(
@@ -101,7 +121,7 @@ function collectMatch(matches: Matches, relocation: CoreRelocation, local: Spec,
   if (first !== undefined && first.value.value !== value.value) {
     throw new RelocationAbort(`one type gives ${first.value.value}, another ${value.value}`);
   }
-  matches.found.push({ id, spec: match.spec, value });
+  matches.found.push({ candidate, spec: match.spec, value });
 }
 
 function requireValue(value: Value | typeof POISON): Value {
@@ -127,9 +147,9 @@ function matchSpec(local: Spec, target: Btf, id: number): SpecMatch {
 
 function decide(relocation: CoreRelocation, local: Spec, described: string, matches: Matches): CoreOutcome {
   const common = { local: described, candidates: matches.candidates };
-  const original = calculateValue(relocation.kind, local);
+  const original = calculateValue(relocation.kind, local, matches.loader);
   const first = matches.found[0];
-  const changed = first === undefined ? calculateValue(relocation.kind, undefined) : first.value;
+  const changed = first === undefined ? calculateValue(relocation.kind, undefined, matches.loader) : first.value;
   if (original === POISON || changed === POISON)
     return { kind: 'poison', reason: explainMissing(described, matches), ...common };
   const { instruction } = relocation;

@@ -82,6 +82,17 @@ export interface BpfExtern {
   typeId: number;
 }
 
+/** A global variable. */
+export interface BpfVariable {
+  name: string;
+  /** The map of global data that holds it, e.g. `.rodata`. */
+  map: string;
+  /** In bytes from the start of the map's value. */
+  offset: number;
+  /** In bytes. */
+  size: number;
+}
+
 /** A BPF object file, read as libbpf 1.x reads it. */
 export interface BpfObject {
   littleEndian: boolean;
@@ -93,4 +104,6 @@ export interface BpfObject {
   programs: readonly BpfProgram[];
   maps: readonly BpfMap[];
   externs: readonly BpfExtern[];
+  /** Global variables with symbols of their own, in the order of the symbols. */
+  variables: readonly BpfVariable[];
 }

@@ -44,8 +44,10 @@ export function helperName(number: number): string {
   return name === undefined ? `bpf_helper_${number >>> 0}` : `bpf_${name}`;
 }
 
-/** The number of a helper, undefined where this list does not hold it. */
+/** The number of a helper, undefined for a name that is none of this list nor of {@link helperName}. */
 export function helperNumber(name: string): number | undefined {
+  const [, unnamed] = /^bpf_helper_(\d{1,10})$/.exec(name) ?? [];
+  if (unnamed !== undefined) return Number(unnamed);
   const number = name.startsWith('bpf_') ? NAMES.indexOf(name.slice(4)) : -1;
   return number < 0 ? undefined : number;
 }

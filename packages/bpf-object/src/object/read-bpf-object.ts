@@ -4,7 +4,7 @@ import type { CoreRelocationRecord } from '../btf-ext/parse-btf-ext.ts';
 import { parseBtf } from '../btf/parse-btf.ts';
 import { findSection, type ElfFile } from '../elf/elf-file.ts';
 import { readElf } from '../elf/read-elf.ts';
-import type { BpfFunction, BpfObject } from './bpf-object.ts';
+import type { BpfFunction, BpfObject, BpfVariable } from './bpf-object.ts';
 import type { ObjectContext } from './context.ts';
 import { readExterns } from './read-externs.ts';
 import { readFunctions, type FunctionMap } from './read-functions.ts';
@@ -41,7 +41,15 @@ export function readBpfObject(bytes: Uint8Array): BpfObject {
     programs: readPrograms(functions),
     maps: table.maps,
     externs,
+    variables: readVariables(context.elf, table.bySection),
   };
+}
+
+function readVariables(elf: ElfFile, sections: ReadonlyMap<number, string>): BpfVariable[] {
+  return elf.symbols.flatMap(({ type, name, sectionIndex, value, size }): BpfVariable[] => {
+    const map = sections.get(sectionIndex);
+    return type === 'object' && map !== undefined ? [{ name, map, offset: value, size }] : [];
+  });
 }
 
 function readContext(elf: ElfFile): ObjectContext {

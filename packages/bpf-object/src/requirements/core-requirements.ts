@@ -5,9 +5,9 @@ import { typeName } from '../btf/type-name.ts';
 import { RelocationAbort, type CoreRelocation, type RelocatedInstruction } from '../core/relocation.ts';
 import { formatAccess, parseSpec } from '../core/spec.ts';
 import { BpfObjectError } from '../errors.ts';
-import type { BpfFunction, BpfObject, BpfProgram } from '../object/bpf-object.ts';
+import type { BpfFunction, BpfObject } from '../object/bpf-object.ts';
 import { CLASS, CODE_LOAD_IMM64, INSTRUCTION_SIZE } from '../object/instruction.ts';
-import { asksTheKernel, canFail, unconditionalInstructions } from './guards.ts';
+import { canFail, siteKey, type GuardedProgram } from './guards.ts';
 import { buildMinimalTypes } from './minimal-types.ts';
 import type { CoreRelocationRequirement, RequirementSet } from './requirement.ts';
 
@@ -19,6 +19,8 @@ interface Use {
   access: string;
   guarded: boolean;
   program: string;
+  /** Key of the place in the program. */
+  site: string;
 }
 
 const MEMORY_SIZES = [4, 2, 1, 8];
@@ -44,31 +46,38 @@ export function relocatedInstruction(entry: BpfFunction, record: CoreRelocationR
   );
 }
 
-/** Adds the requirements of the programs' CO-RE relocations, and returns the minimal types that they refer to. */
+/** What the relocations of a set of programs come to. */
+export interface CoreRequirements {
+  /** The minimal types that the requirements refer to. */
+  types: Uint8Array;
+  /** {@link siteKey} of a relocation → its requirement. */
+  bySite: Map<string, CoreRelocationRequirement>;
+}
+
+/** Adds the requirements of the programs' CO-RE relocations. */
 export function addCoreRequirements(
   object: BpfObject,
-  programs: readonly BpfProgram[],
+  programs: readonly GuardedProgram[],
   requirements: RequirementSet,
-): Uint8Array {
+): CoreRequirements {
   const { btf } = object;
-  if (btf === undefined) return new BtfBuilder().bytes();
-  const uses = programs.flatMap((program) => usesOf(object, btf, program));
+  if (btf === undefined) return { types: new BtfBuilder().bytes(), bySite: new Map() };
+  const indexes = new Map(object.functions.map((entry, index) => [entry, index]));
+  const uses = programs.flatMap((program) => usesOf(btf, program, indexes));
   uses.sort((a, b) => compareText(describe(a), describe(b)) || a.relocation.typeId - b.relocation.typeId);
   const types = buildMinimalTypes(
     btf,
     uses.map(({ relocation }) => relocation),
   );
-  const entries = uses.map((use) => ({ use, requirement: toRequirement(use, types.locate(use.relocation)) }));
-  const strict = new Set(
-    entries.filter(({ use }) => !use.guarded).map(({ use, requirement }) => identity(use, requirement)),
-  );
-  for (const { use, requirement } of entries) {
-    // A program that needs the same thing unguarded elsewhere needs it.
-    if (use.guarded && strict.has(identity(use, requirement))) continue;
-    requirements.add(requirement, [use.program]);
+  const places = new Map<CoreRelocation, number>(object.btfExt?.relocations.map((record, place) => [record, place]));
+  const bySite = new Map<string, CoreRelocationRequirement>();
+  for (const use of uses) {
+    const requirement = toRequirement(use, types.locate(use.relocation));
+    bySite.set(use.site, requirement);
+    requirements.add(requirement, [use.program], use.guarded, places.get(use.relocation));
     requirements.add({ kind: 'feature', value: 'kernel-btf' }, [use.program]);
   }
-  return types.bytes;
+  return { types: types.bytes, bySite };
 }
 
 function compareText(a: string, b: string): number {
@@ -80,29 +89,23 @@ function describe(use: Use): string {
   return [use.type, use.access, use.relocation.kind].join('\0');
 }
 
-function identity(use: Use, requirement: CoreRelocationRequirement): string {
-  return [use.program, requirement.relocation, requirement.spec.join('/'), requirement.accessSize ?? ''].join('\0');
-}
-
-function usesOf(object: BpfObject, btf: Btf, program: BpfProgram): Use[] {
-  const always = unconditionalInstructions(program, object.functions);
-  const asks = asksTheKernel(program, object.externs);
+function usesOf(btf: Btf, { program, reachOf }: GuardedProgram, indexes: ReadonlyMap<BpfFunction, number>): Use[] {
   return program.functions.flatMap((entry) =>
-    entry.relocations
+    entry.relocations.flatMap((record, position): Use[] => {
       // A local type id is what the compiler says it is: it asks nothing of a kernel.
-      .filter((record) => record.kind !== 'type-id-local')
-      .map((record) => {
-        const at = (record.offset - entry.offset) / INSTRUCTION_SIZE;
-        const guarded = asks && canFail(record.kind) && always.get(entry)?.has(at) !== true;
-        const instruction = relocatedInstruction(entry, record);
-        return {
+      if (record.kind === 'type-id-local') return [];
+      const site = { kind: 'relocation', function: indexes.get(entry) ?? -1, record: position } as const;
+      return [
+        {
           ...describeRelocation(btf, entry, record),
           relocation: record,
-          instruction,
-          guarded,
+          instruction: relocatedInstruction(entry, record),
+          guarded: canFail(record.kind) && reachOf(site) !== 'always',
           program: program.name,
-        };
-      }),
+          site: siteKey(site),
+        },
+      ];
+    }),
   );
 }
 
@@ -138,7 +141,6 @@ function toRequirement(use: Use, spec: [number, string]): CoreRelocationRequirem
     access: use.access,
     spec,
     ...(use.instruction.form === 'memory' ? { accessSize: use.instruction.memorySize } : {}),
-    ...(use.guarded ? { guarded: true } : {}),
     programs: [],
   };
 }

@@ -1,13 +1,21 @@
 import { BpfObjectError } from '../errors.ts';
 import type { BpfMap, BpfObject, BpfProgram } from '../object/bpf-object.ts';
+import { KFUNC_ADDRESS, type Site } from '../guards/explore.ts';
+import type { GuardGraph } from '../guards/guard-graph.ts';
+import type { Parameters } from '../guards/program-guards.ts';
+import { writeGuardGraph } from '../guards/write-graph.ts';
+import { helperName, helperNumber } from '../object/helper-names.ts';
 import { addCoreRequirements } from './core-requirements.ts';
 import { functionFeatures } from './function-features.ts';
+import { guardProgram, siteKey, type GuardedProgram } from './guards.ts';
 import { RequirementSet, type Requirement } from './requirement.ts';
 
 /** Options of {@link deriveRequirements}. */
 export interface DeriveOptions {
   /** Names of the programs that will be loaded. Default: all but those of `SEC("?…")`. */
   programs?: readonly string[];
+  /** Names of `const volatile` variables that are set when the object is loaded. Default: none, all keep the object's values. */
+  parameters?: readonly string[];
 }
 
 /** What an object needs of a kernel. */
@@ -16,6 +24,8 @@ export interface DerivedRequirements {
   requirements: Requirement[];
   /** Minimal BTF that the `spec` of core-relocation requirements points into. The same object gives the same bytes. */
   types: Uint8Array;
+  /** One for each program with guarded requirements that could be followed, in the order of the programs. */
+  guards: GuardGraph[];
 }
 
 /** libbpf puts the older helper in place of the newer one where a kernel lacks that (bpf_program_load → sanitize_insn). */
@@ -51,14 +61,52 @@ export function deriveRequirements(object: BpfObject, options: DeriveOptions = {
     wanted === undefined ? autoload : wanted.includes(name),
   );
   const requirements = new RequirementSet();
-  for (const program of programs) addProgram(requirements, program);
+  const parameters = findParameters(object, options.parameters ?? []);
+  const guarded = programs.map((program) => guardProgram(object, program, parameters));
+  for (const program of guarded) addProgram(requirements, program);
   addMaps(requirements, object, programs);
-  addExterns(requirements, object);
-  const types = addCoreRequirements(object, programs, requirements);
-  return { requirements: requirements.list(), types };
+  addExterns(requirements, object, guarded);
+  const { types, bySite } = addCoreRequirements(object, guarded, requirements);
+  return { requirements: requirements.list(), types, guards: writeGuards(object, guarded, requirements, bySite) };
 }
 
-function addProgram(requirements: RequirementSet, program: BpfProgram): void {
+function writeGuards(
+  object: BpfObject,
+  programs: readonly GuardedProgram[],
+  requirements: RequirementSet,
+  bySite: ReadonlyMap<string, Requirement>,
+): GuardGraph[] {
+  const find = requirements.positions();
+  const list = requirements.list();
+  const guardsSomething = (program: string): boolean =>
+    list.some((requirement) => 'guarded' in requirement && (requirement.guarded ?? []).includes(program));
+  return programs.flatMap(({ program, guards }): GuardGraph[] => {
+    if (guards === undefined) return [];
+    const graph = writeGuardGraph(object, program.name, guards, (site) => {
+      const requirement = requirementOf(site, program, object, bySite);
+      return requirement && find(requirement);
+    });
+    return guardsSomething(program.name) ? [graph] : [];
+  });
+}
+
+function requirementOf(
+  site: Site,
+  program: BpfProgram,
+  object: BpfObject,
+  bySite: ReadonlyMap<string, Requirement>,
+): Requirement | undefined {
+  if (site.kind === 'relocation') return bySite.get(siteKey(site));
+  if (site.kind === 'kfunc') {
+    const extern = object.externs.find(({ name }) => name === site.name);
+    return extern && { kind: 'kfunc', value: site.name, weak: extern.weak, programs: [] };
+  }
+  if (site.kind === 'feature') return { kind: 'feature', value: site.name };
+  const name = helperName(site.number);
+  return name === undefined ? undefined : helperRequirement(name, program);
+}
+
+function addProgram(requirements: RequirementSet, { program, guards, reachOf }: GuardedProgram): void {
   const { name, attachment } = program;
   if (attachment.type === 'unspec') {
     throw new BpfObjectError(
@@ -73,16 +121,25 @@ function addProgram(requirements: RequirementSet, program: BpfProgram): void {
   }
   requirements.add({ kind: 'program-type', value: attachment.type, programs: [] }, [name]);
   for (const helper of program.helpers) {
-    const orElse = REPLACED_HELPERS.get(helper);
-    const replaced = orElse === undefined ? {} : { orElse };
-    requirements.add({ kind: 'helper', value: helper, programType: attachment.type, ...replaced, programs: [] }, [
-      name,
-    ]);
+    const number = helperNumber(helper);
+    const reach = number === undefined ? 'always' : reachOf({ kind: 'helper', number });
+    // A call that the verifier never comes to is never looked at.
+    if (reach !== 'never') requirements.add(helperRequirement(helper, program), [name], reach === 'guarded');
   }
   if (attachment.hook !== undefined && attachment.target !== undefined) {
     requirements.add({ kind: 'attach-target', hook: attachment.hook, value: attachment.target, programs: [] }, [name]);
   }
+  const address = reachOf({ kind: 'feature', name: KFUNC_ADDRESS });
+  if (guards && address !== 'never') {
+    requirements.add({ kind: 'feature', value: KFUNC_ADDRESS }, [name], address === 'guarded');
+  }
   for (const feature of programFeatures(program)) requirements.add({ kind: 'feature', value: feature }, [name]);
+}
+
+function helperRequirement(helper: string, { attachment }: BpfProgram): Requirement {
+  const orElse = REPLACED_HELPERS.get(helper);
+  const replaced = orElse === undefined ? {} : { orElse };
+  return { kind: 'helper', value: helper, programType: attachment.type, ...replaced, programs: [] };
 }
 
 function programFeatures({ attachment, functions }: BpfProgram): Set<string> {
@@ -117,14 +174,39 @@ function addMapType(requirements: RequirementSet, map: BpfMap, owner: string): v
 }
 
 /** Every extern counts, whichever program refers to it: libbpf resolves them for the object as a whole. */
-function addExterns(requirements: RequirementSet, object: BpfObject): void {
+function addExterns(requirements: RequirementSet, object: BpfObject, guarded: readonly GuardedProgram[]): void {
   for (const { name, kind, weak, typed } of object.externs) {
     const users = object.programs.filter((program) => program.externs.includes(name)).map((program) => program.name);
     // libbpf answers names such as LINUX_HAS_BPF_COOKIE itself, on every kernel.
     if (users.length === 0 || (kind === 'kconfig' && !/^(CONFIG_|LINUX_KERNEL_VERSION$)/.test(name))) continue;
     if (kind === 'kconfig') requirements.add({ kind, value: name, weak, programs: [] }, users);
     else if (kind === 'ksym') requirements.add({ kind, value: name, typed, weak, programs: [] }, users);
-    else requirements.add({ kind, value: name, weak, programs: [] }, users);
+    else addKernelFunction(requirements, { name, weak }, users, guarded);
     if (kind !== 'kconfig' && typed && !weak) requirements.add({ kind: 'feature', value: 'kernel-btf' }, users);
   }
+}
+
+/** A weak function that is missing lets the object load, as long as its call is not reached; so only programs that are loaded count. */
+function addKernelFunction(
+  requirements: RequirementSet,
+  { name, weak }: { name: string; weak: boolean },
+  users: readonly string[],
+  guarded: readonly GuardedProgram[],
+): void {
+  const requirement: Requirement = { kind: 'kfunc', value: name, weak, programs: [] };
+  if (!weak) requirements.add(requirement, users);
+  for (const { program, reachOf } of weak ? guarded : []) {
+    if (!users.includes(program.name)) continue;
+    requirements.add(requirement, [program.name], reachOf({ kind: 'kfunc', name }) !== 'always');
+  }
+}
+
+/** Where load parameters lie in read-only data. */
+function findParameters(object: BpfObject, names: readonly string[]): Parameters {
+  const wanted = new Set(names);
+  const found = new Map<string, { map: string; offset: number; size: number }>();
+  for (const { name, map, offset, size } of wanted.size > 0 ? object.variables : []) {
+    if (wanted.has(name) && map.startsWith('.rodata')) found.set(name, { map, offset, size });
+  }
+  return found;
 }

@@ -7,13 +7,13 @@ import type { CoreRelocationKind } from '../core/relocation.ts';
 export type Requirement =
   | { kind: 'program-type'; value: string; programs: string[] }
   | { kind: 'map-type'; value: string; maps: string[] }
-  | { kind: 'helper'; value: string; programType: string; orElse?: string; programs: string[] }
+  | { kind: 'helper'; value: string; programType: string; orElse?: string; programs: string[]; guarded?: string[] }
   | { kind: 'attach-target'; hook: string; value: string; programs: string[] }
-  | { kind: 'feature'; value: string; programs?: string[] }
+  | { kind: 'feature'; value: string; programs?: string[]; guarded?: string[] }
   | CoreRelocationRequirement
   | { kind: 'kconfig'; value: string; weak: boolean; programs: string[] }
   | { kind: 'ksym'; value: string; typed: boolean; weak: boolean; programs: string[] }
-  | { kind: 'kfunc'; value: string; weak: boolean; programs: string[] };
+  | { kind: 'kfunc'; value: string; weak: boolean; programs: string[]; guarded?: string[] };
 
 /** A CO-RE relocation that must find its target. */
 export interface CoreRelocationRequirement {
@@ -30,9 +30,9 @@ export interface CoreRelocationRequirement {
    * field's size. Absent for all other instructions.
    */
   accessSize?: number;
-  /** The instruction may be skipped at run time by a check of the kernel: where the relocation fails, the verdict is uncertain. */
-  guarded?: boolean;
   programs: string[];
+  /** Those of `programs` in which it counts only where their guard graph reaches it. Absent = none. */
+  guarded?: string[];
 }
 
 const KIND_ORDER: readonly Requirement['kind'][] = [
@@ -47,36 +47,73 @@ const KIND_ORDER: readonly Requirement['kind'][] = [
   'kfunc',
 ];
 
+interface Entry {
+  requirement: Requirement;
+  users: Set<string>;
+  /** Users that need it whatever the kernel is. */
+  always: Set<string>;
+  /** Place among the object's relocations: the loader's rules depend on their order. 0 for everything else. */
+  place: number;
+}
+
 /** Collects requirements: equal ones are joined, their programs (or maps) united. */
 export class RequirementSet {
-  readonly #byKey: Map<string, { requirement: Requirement; users: Set<string> }> = new Map();
+  readonly #byKey: Map<string, Entry> = new Map();
 
-  /** `users`: names of programs, or of maps for map types. */
-  add(requirement: Requirement, users: readonly string[]): void {
+  /**
+   * `users`: names of programs, or of maps for map types. `guarded`: in these programs it counts only where their guard graph reaches it;
+   * a program that needs it elsewhere without a guard needs it. `place`: that of a relocation in the object.
+   */
+  add(requirement: Requirement, users: readonly string[], guarded: boolean = false, place: number = 0): void {
     const key = sortKey(requirement);
-    const entry = this.#byKey.get(key) ?? { requirement, users: new Set<string>() };
+    const entry = this.#byKey.get(key) ?? { requirement, users: new Set<string>(), always: new Set<string>(), place };
     this.#byKey.set(key, entry);
-    for (const user of users) entry.users.add(user);
+    entry.place = Math.min(entry.place, place);
+    for (const user of users) {
+      entry.users.add(user);
+      if (!guarded) entry.always.add(user);
+    }
   }
 
   /** All of them in canonical order. */
   list(): Requirement[] {
-    return [...this.#byKey.entries()]
-      .sort(([a], [b]) => (a < b ? -1 : 1))
-      .map(([, { requirement, users }]) => withUsers(requirement, [...users].sort()));
+    return this.#sorted().map(([, entry]) => withUsers(entry));
+  }
+
+  /** Where an equal requirement stands in {@link list}. */
+  positions(): (requirement: Requirement) => number | undefined {
+    const byKey = new Map(this.#sorted().map(([key], position) => [key, position]));
+    return (requirement) => byKey.get(sortKey(requirement));
+  }
+
+  #sorted(): [string, Entry][] {
+    const keyed = [...this.#byKey].map(([key, entry]) => ({ key, entry, order: listKey(key, entry) }));
+    return keyed.sort((a, b) => (a.order < b.order ? -1 : 1)).map(({ key, entry }) => [key, entry]);
   }
 }
 
-function withUsers(requirement: Requirement, users: string[]): Requirement {
-  if (requirement.kind === 'map-type') return { ...requirement, maps: users };
-  return { ...requirement, programs: users };
+function withUsers({ requirement, users, always }: Entry): Requirement {
+  const all = [...users].sort();
+  if (requirement.kind === 'map-type') return { ...requirement, maps: all };
+  const guarded = all.filter((user) => !always.has(user));
+  return { ...requirement, programs: all, ...(guarded.length > 0 ? { guarded } : {}) };
+}
+
+/**
+ * Relocations of one local type keep the order of the object: which candidates a later one sees depends on the earlier ones
+ * (libbpf bpf_core_calc_relo_insn). Everything else is sorted by what it says.
+ */
+function listKey(key: string, { requirement, place }: Entry): string {
+  if (requirement.kind !== 'core-relocation') return key;
+  const numbers = [requirement.spec[0], place].map((number) => number.toString().padStart(10, '0'));
+  return [key.slice(0, 2), `type=${requirement.type}`, ...numbers, key].join('\0');
 }
 
 /** Everything but the users, kinds in the order of the standard; also what makes two requirements equal. */
 function sortKey(requirement: Requirement): string {
   const order = KIND_ORDER.indexOf(requirement.kind).toString().padStart(2, '0');
   const rest = Object.entries(requirement).filter(
-    ([name]) => name !== 'programs' && name !== 'maps' && name !== 'kind',
+    ([name]) => name !== 'programs' && name !== 'maps' && name !== 'kind' && name !== 'guarded',
   );
   return `${order}\0${rest
     .sort(([a], [b]) => keyRank(a) - keyRank(b))
@@ -87,7 +124,7 @@ function sortKey(requirement: Requirement): string {
     .join('\0')}`;
 }
 
-const KEY_ORDER = ['hook', 'value', 'programType', 'type', 'access', 'relocation', 'spec', 'accessSize', 'guarded'];
+const KEY_ORDER = ['hook', 'value', 'programType', 'type', 'access', 'relocation', 'spec', 'accessSize'];
 
 function keyRank(name: string): number {
   const rank = KEY_ORDER.indexOf(name);

@@ -1,4 +1,4 @@
-import { BtfBuilder } from '../../src/index.ts';
+import { BtfBuilder, type Btf } from '../../src/index.ts';
 
 /** A repeatable source of numbers (mulberry32). */
 export function randomNumbers(seed: number): (limit: number) => number {
@@ -133,10 +133,12 @@ function varyComposite(random: Random, type: TypeSketch, below: number): void {
   }
 }
 
-/** Writes the sketched types as BTF: description 0 becomes type 1. Fields follow one another without padding. */
-export function writeTypes(types: readonly TypeSketch[]): Uint8Array {
-  const builder = new BtfBuilder();
-  const id = (index: number): number => Math.min(index + 1, types.length);
+/** Writes the sketched types as BTF: description 0 becomes type 1, or the first one after those of `base`. Fields follow one another without padding. */
+export function writeTypes(types: readonly TypeSketch[], base?: Btf): Uint8Array {
+  const builder = new BtfBuilder(base === undefined ? {} : { base });
+  const first = base?.typeCount ?? 1;
+  // -1 is void, also where others come before.
+  const id = (index: number): number => (index < 0 ? 0 : first + Math.min(index, types.length - 1));
   const sizes: number[] = [];
   for (const type of types) sizes.push(writeOne(builder, type, id, sizes));
   return builder.bytes();
@@ -179,7 +181,7 @@ function writeOne(
       builder.addTypedef(type.name, id(type.of));
       return sizes[type.of] ?? 0;
     case 'array':
-      builder.addArray(id(type.of), type.length, 1);
+      builder.addArray(id(type.of), type.length, id(0));
       return (sizes[type.of] ?? 0) * type.length;
     case 'func_proto':
       builder.addPrototype(

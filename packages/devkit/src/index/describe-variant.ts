@@ -20,7 +20,7 @@ export function describeVariant(built: BuiltObject, layer: string, events: reado
     checkObject(object, built, events);
     const programs = object.programs.filter(({ autoload }) => autoload).map(describeProgram);
     if (programs.length === 0) throw invalid(built, 'holds no program', 'Give a function a section: SEC("xdp")');
-    const { requirements, types } = deriveRequirements(object);
+    const { requirements, types, guards } = deriveRequirements(object);
     const needsTypes = requirements.some(({ kind }) => kind === 'core-relocation');
     return {
       name: built.variant,
@@ -35,6 +35,7 @@ export function describeVariant(built: BuiltObject, layer: string, events: reado
       maps: object.maps.map((map) => describeMap(object, map)),
       ...(needsTypes ? { types: Buffer.from(types).toString('base64') } : {}),
       requirements,
+      ...(guards.length > 0 ? { guards } : {}),
     };
   } catch (cause) {
     if (!(cause instanceof BpfObjectError)) throw cause;

@@ -1,5 +1,5 @@
 import type { AttachTargetRequirement } from '@bpfship/media-types';
-import { type Answer, type Tristate, unknown, unmet } from '../answer.ts';
+import { about, type Answer, type Tristate, unknown, unmet } from '../answer.ts';
 import { hookAnswer } from '../facts-view.ts';
 import { FEATURES_SINCE } from '../since/features.ts';
 import type { TypeKind } from '../kernel-types.ts';
@@ -43,9 +43,14 @@ export function checkAttachTarget(requirement: AttachTargetRequirement, context:
   const told = hookAnswer(context.facts, hook, value, context.kernel?.hasInModules);
   if (told === undefined && witness?.needsBtf && !context.kernel) return withoutBtf(context, name);
   const there = told ?? (witness ? inBtf(witness, value, context) : undefined);
-  if (there === false) return unmet('attach-target-missing', `the kernel has no ${name}`, FEATURES_SINCE.get(hook));
-  if (there === undefined)
-    return unknown('attach-target-unknown', `it is not known whether the kernel has the ${name}`);
+  // The loader looks a target up by BTF id before it loads; all others only when it attaches.
+  const affects = witness?.needsBtf === true || hook === 'struct-ops' ? 'load' : 'attach';
+  if (there === false) {
+    return about(affects, unmet('attach-target-missing', `the kernel has no ${name}`, FEATURES_SINCE.get(hook)));
+  }
+  if (there === undefined) {
+    return about(affects, unknown('attach-target-unknown', `it is not known whether the kernel has the ${name}`));
+  }
   return witness === LSM ? checkLsmList(value, context) : 'met';
 }
 
@@ -58,10 +63,12 @@ function inBtf({ kind, prefix, absent }: BtfWitness, value: string, { kernel }: 
 
 /** An LSM program on a kernel whose active LSMs leave out `bpf` loads and attaches, and never fires. That is no service. */
 function checkLsmList(value: string, { facts }: RuleContext): Answer {
-  if (facts.lsm === undefined) return unknown('lsm-unknown', 'the list of active LSMs could not be read');
+  if (facts.lsm === undefined) {
+    return about('fire', unknown('lsm-unknown', 'the list of active LSMs could not be read'));
+  }
   if (facts.lsm.includes('bpf')) return 'met';
-  return unmet(
-    'lsm-inactive',
-    `lsm target ${value} would load but never fire: "bpf" is not among the kernel's active LSMs`,
+  return about(
+    'fire',
+    unmet('lsm-inactive', `lsm target ${value} would load but never fire: "bpf" is not among the kernel's active LSMs`),
   );
 }

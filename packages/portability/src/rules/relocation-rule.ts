@@ -1,14 +1,14 @@
 import type { CoreRelocationRequirement } from '@bpfship/media-types';
-import { type Answer, unknown, unmet } from '../answer.ts';
+import { type Answer, unmet } from '../answer.ts';
 import type { RuleContext } from './context.ts';
 import { withoutBtf } from './kernel-btf.ts';
 
 /**
- * `core-relocation` (spec/selection.md, "Relocations"). A relocation that fails poisons its instruction; the verifier rejects it only where
- * the program can reach it, so a guarded one is uncertain. An error, such as an ambiguous candidate, stops the loader: no guard helps.
+ * `core-relocation` (spec/selection.md, "Relocations"). A relocation that fails poisons its instruction, which guards may keep the verifier
+ * from reaching. An error, such as an ambiguous candidate, stops the loader: no guard helps.
  */
 export function checkCoreRelocation(requirement: CoreRelocationRequirement, context: RuleContext): Answer {
-  const { relocation, type, access, accessSize, guarded, spec } = requirement;
+  const { relocation, type, access, accessSize, spec } = requirement;
   const what = access === '' ? type : `${type}.${access}`;
   // The loader wants the kernel's BTF for every object that carries relocations, guarded or local ones too.
   if (!context.relocationTarget) return withoutBtf(context, `relocation ${relocation} of ${what}`);
@@ -21,10 +21,5 @@ export function checkCoreRelocation(requirement: CoreRelocationRequirement, cont
   if (answer.outcome === 'resolved') return 'met';
   if (answer.outcome === 'error')
     return unmet('relocation-error', `${relocation} of ${what} stops the loader: ${answer.reason}`);
-  return guarded
-    ? unknown(
-        'relocation-guarded',
-        `${relocation} of ${what} finds nothing in this kernel; the program may do without it`,
-      )
-    : unmet('relocation-poison', `${relocation} of ${what} finds nothing in this kernel`);
+  return unmet('relocation-poison', `${relocation} of ${what} finds nothing in this kernel`);
 }

@@ -43,12 +43,14 @@ export function checkKsym({ value, typed, weak }: KsymRequirement, context: Rule
   return unknown('ksym-unknown', `it is not known whether the kernel has the symbol ${value}`);
 }
 
-/** `kfunc` (spec/selection.md, "Kernel functions"). */
-export function checkKfunc({ value, weak }: KfuncRequirement, context: RuleContext): Answer {
+/**
+ * `kfunc` (spec/selection.md, "Kernel functions"). The call of a weak one that is missing is an invalid instruction, which guards may keep
+ * the verifier from reaching.
+ */
+export function checkKfunc({ value }: KfuncRequirement, context: RuleContext): Answer {
   const { facts, kernel } = context;
   const what = `kernel function ${value}`;
   if (!facts.btf.available) return withoutBtf(context, what);
-  if (weak) return 'met';
   const told = hookAnswer(facts, 'kfunc', value, kernel?.hasInModules);
   if (told === true) return 'met';
   if (told === undefined && !kernel) return withoutBtf(context, what);

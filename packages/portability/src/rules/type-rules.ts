@@ -4,7 +4,7 @@ import type {
   MapTypeRequirement,
   ProgramTypeRequirement,
 } from '@bpfship/media-types';
-import { type Answer, lookUp, type Tristate, unknown, unmet } from '../answer.ts';
+import { about, type Answer, lookUp, type Tristate, unknown, unmet } from '../answer.ts';
 import { FEATURES_SINCE } from '../since/features.ts';
 import { HELPERS_SINCE } from '../since/helpers.ts';
 import { MAP_TYPES_SINCE, PROGRAM_TYPES_SINCE } from '../since/types.ts';
@@ -83,7 +83,19 @@ export function checkFeature({ value }: FeatureRequirement, context: RuleContext
   const there = lookUp(facts.features, value);
   if (there === true) return 'met';
   const since = FEATURES_SINCE.get(value);
-  return there === false
-    ? unmet('feature-missing', `the kernel lacks the feature ${value}`, since)
-    : unknown('feature-unknown', `it was not probed whether the kernel has the feature ${value}`, since);
+  const answer =
+    there === false
+      ? unmet('feature-missing', `the kernel lacks the feature ${value}`, since)
+      : unknown('feature-unknown', `it was not probed whether the kernel has the feature ${value}`, since);
+  return about(ATTACH_FEATURES.has(value) ? 'attach' : 'load', answer);
 }
+
+/** Kinds of links: a kernel that does not know one loads its programs all the same. */
+const ATTACH_FEATURES: ReadonlySet<string> = new Set([
+  'tcx',
+  'netkit',
+  'kprobe-multi',
+  'kprobe-session',
+  'uprobe-multi',
+  'uprobe-session',
+]);

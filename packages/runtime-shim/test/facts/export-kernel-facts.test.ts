@@ -30,14 +30,17 @@ const SOURCES: Readonly<Record<string, string>> = {
 };
 
 function variantOf(name: string, source: string): Variant {
-  const { requirements, types } = deriveRequirements(readBpfObject(compileObject(source)));
-  const layer = `sha256:${'0'.repeat(64)}`;
+  const object = readBpfObject(compileObject(source));
+  const { requirements, types, guards } = deriveRequirements(object);
   const variant = {
     name,
-    layer,
+    layer: `sha256:${'0'.repeat(64)}`,
     platform: { byteOrder: 'little' },
-    requirements,
+    programs: object.programs.map((program) => ({ name: program.name })),
+    maps: object.maps.map((map) => ({ name: map.name, type: map.type })),
     types: Buffer.from(types).toString('base64'),
+    requirements,
+    guards,
   };
   return variant as unknown as Variant;
 }

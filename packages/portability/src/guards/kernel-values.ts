@@ -1,0 +1,75 @@
+import type { GuardValue, Requirement } from '@bpfship/media-types';
+import { lookUp } from '../answer.ts';
+import type { RuleContext } from '../rules/context.ts';
+import { hookAnswer } from '../facts-view.ts';
+import { kconfigValue } from './kconfig-value.ts';
+
+/** An address that the loader puts in: not 0, and otherwise not known. */
+export interface KernelAddress {
+  address: 'function' | 'variable' | 'symbol';
+}
+
+/** A value of the kernel: unsigned 64-bit, an address, or undefined where it is not known on this node. */
+export type KernelValue = bigint | KernelAddress | undefined;
+
+/** Load parameters by name. */
+export type Parameters = Readonly<Record<string, string | number | boolean>>;
+
+/** What values are read from. */
+export interface KernelValueOptions {
+  readonly context: RuleContext;
+  /** The variant's. */
+  readonly requirements: readonly Requirement[];
+  readonly parameters: Parameters;
+}
+
+/** The value that a loader on this node puts into the program (spec/guards.md, "Values"). */
+export function kernelValue(value: GuardValue, options: KernelValueOptions): KernelValue {
+  const { context } = options;
+  if ('relocation' in value) return relocationValue(options.requirements[value.relocation], context);
+  if ('symbol' in value) return symbolValue(value, context);
+  if ('kconfig' in value) return kconfigValue(value, context.facts);
+  if ('parameter' in value) return parameterValue(value, options.parameters);
+  const there = lookUp(context.facts.features, value.feature);
+  return there === undefined ? undefined : BigInt(there);
+}
+
+function relocationValue(requirement: Requirement | undefined, context: RuleContext): KernelValue {
+  if (requirement?.kind !== 'core-relocation' || !context.relocationTarget || !('spec' in requirement))
+    return undefined;
+  const { relocation, spec, accessSize } = requirement;
+  const answer = context.relocationTarget.relocate(context.local, {
+    relocation,
+    typeId: spec[0],
+    access: spec[1],
+    ...(accessSize === undefined ? {} : { accessSize }),
+  });
+  return answer.outcome === 'resolved' ? answer.value : undefined;
+}
+
+/** A weak symbol, looked up as the loader does: functions and typed variables in BTF, all others in kallsyms. */
+function symbolValue(
+  { symbol, type }: Extract<GuardValue, { symbol: string }>,
+  { facts, kernel }: RuleContext,
+): KernelValue {
+  const hook = type === 'function' ? 'kfunc' : type === undefined ? 'ksym' : 'ksym-typed';
+  const told = hookAnswer(facts, hook, symbol, kernel?.hasInModules);
+  const listed = kernel && (kernel.has('func', symbol) || kernel.has('var', symbol));
+  // BTF leaves out most symbols: only what must stand there is missing where it does not.
+  const found = told ?? (type === undefined && listed === false ? undefined : listed);
+  if (found === undefined) return undefined;
+  return found ? { address: type ?? 'symbol' } : 0n;
+}
+
+type ParameterValue = Extract<GuardValue, { parameter: string }>;
+
+function parameterValue(
+  { parameter, offset, bytes, default: initial }: ParameterValue,
+  given: Parameters,
+): KernelValue {
+  const value = lookUp(given, parameter);
+  if (value === undefined) return BigInt(initial);
+  if (typeof value === 'string') return undefined;
+  const whole = typeof value === 'boolean' ? BigInt(value) : Number.isSafeInteger(value) ? BigInt(value) : undefined;
+  return whole === undefined ? undefined : BigInt.asUintN(bytes * 8, BigInt.asUintN(64, whole) >> BigInt(offset * 8));
+}
