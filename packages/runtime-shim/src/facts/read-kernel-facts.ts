@@ -1,5 +1,5 @@
 import { createHash } from 'node:crypto';
-import { arch, endianness, release } from 'node:os';
+import { arch, endianness, release, version as buildVersion } from 'node:os';
 import { isKnownRequirement, MEDIA_TYPE_KERNEL_FACTS, type Requirement } from '@bpfship/media-types';
 import type { KernelFacts } from '@bpfship/portability';
 import type { Kernel, ProbeQuestion } from '../kernel/kernel.ts';
@@ -52,6 +52,7 @@ export async function readKernelFacts(options: ReadFactsOptions): Promise<Kernel
     schemaVersion: 1,
     mediaType: MEDIA_TYPE_KERNEL_FACTS,
     release: release(),
+    version: buildVersion(),
     kernelVersion,
     architecture: ARCHITECTURES[arch()] ?? arch(),
     byteOrder: endianness() === 'LE' ? 'little' : 'big',
