@@ -145,9 +145,9 @@ describe.skipIf(!CAN_HIDE_BTF || process.arch !== 'x64')('a kernel without BTF',
     );
     expect(status).toBe(0);
     const installed = JSON.parse(stdout.slice(0, stdout.indexOf('\n}\n') + 2)) as {
-      steps: { name: string; detail: string; bytes?: number }[];
+      steps: { step: string; detail: string; bytes?: number }[];
     };
-    expect(installed.steps.find(({ name }) => name === 'supplement')).toMatchObject({
+    expect(installed.steps.find(({ step }) => step === 'supplement')).toMatchObject({
       detail: expect.stringContaining('exact match'),
       bytes: size,
     });
