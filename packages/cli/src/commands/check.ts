@@ -1,7 +1,15 @@
 import { Command } from 'commander';
 import { decide, explainSelection, parseKernelFacts, type Selection } from '@bpfship/portability';
-import { MAX_BTF_INDEX_SIZE, parseBtfIndex, parseServiceManifest, type BtfIndex } from '@bpfship/media-types';
+import {
+  type BtfIndex,
+  type Evidence,
+  MAX_BTF_INDEX_SIZE,
+  parseBtfIndex,
+  parseEvidence,
+  parseServiceManifest,
+} from '@bpfship/media-types';
 import { fetchBytes, fetchReference, requireReference } from '@bpfship/oras-client';
+import { findEvidence } from '@bpfship/runtime-shim';
 import { verifyArtifact } from '@bpfship/trust';
 import { CliError } from '../cli-error.ts';
 import type { CommandContext, GetContext } from '../context.ts';
@@ -14,6 +22,7 @@ import { addRegistryOptions, openReference, type RegistryOptionValues } from '..
 interface Values extends RegistryOptionValues, VerifyOptionValues {
   ociLayout?: boolean;
   facts?: string;
+  evidence?: string[];
 }
 
 /** `bpfship check REFERENCE` */
@@ -26,6 +35,10 @@ export function createCheckCommand(getContext: GetContext): Command {
     .argument('<reference>', 'the package')
     .option('--oci-layout', 'the reference is an OCI layout folder')
     .option('--facts <file>', 'kernel facts of another node, from "bpfship facts"');
+  command.option(
+    '--evidence <file...>',
+    'what came of the variants on real kernels, from "bpfship evidence"; you believe the files that you name',
+  );
   addExamples(addRegistryOptions(addVerifyOptions(command)), [
     ['On this kernel', 'bpfship check ghcr.io/acme/exec-watch:1.0.0'],
     ['Also verify the signature', 'bpfship check ghcr.io/acme/exec-watch:1.0.0 --key acme.pub'],
@@ -38,17 +51,18 @@ export function createCheckCommand(getContext: GetContext): Command {
       signal: context.signal,
     });
     const manifest = parseServiceManifest(bytes);
-    const signer = await verifiedSigner(
-      values,
-      context,
-      async (policy) =>
-        (await verifyArtifact({ target: opened.target, subject: descriptor, policy, signal: context.signal })).signer
-          .hint,
-    );
+    const policy = await policyOf(values, context);
+    const { target } = opened;
+    const { signal } = context;
+    const verified = policy && (await verifyArtifact({ target, subject: descriptor, policy, signal }));
+    const signer = verified?.signer.hint;
+    const { evidence, warnings } = await findEvidence({ target, subject: descriptor, policy, signal });
+    for (const warning of warnings) context.printer.warn(warning);
+    for (const file of values.evidence ?? []) evidence.push(parseEvidence(await readTextFile(file)));
     const index = parseBtfIndex(
       await fetchBytes(opened.target, manifest.config, { maxBytes: MAX_BTF_INDEX_SIZE, signal: context.signal }),
     );
-    const { selection, kernel } = await selectFor(index, values.facts);
+    const { selection, kernel } = await selectFor(index, values.facts, evidence);
     const selected = selection.candidates[0];
     context.printer.result({
       text: () =>
@@ -81,24 +95,23 @@ export function createCheckCommand(getContext: GetContext): Command {
   });
 }
 
-async function verifiedSigner(
-  values: Values,
-  context: CommandContext,
-  verify: (policy: NonNullable<Awaited<ReturnType<typeof policyFrom>>>) => Promise<string>,
-): Promise<string | undefined> {
-  if (values.key === undefined && values.policy === undefined) return undefined;
-  const policy = await policyFrom(values, context);
-  return policy && verify(policy);
+/** A check needs no signature; where one is asked for, it must be there. */
+async function policyOf(values: Values, context: CommandContext): ReturnType<typeof policyFrom> {
+  return values.key === undefined && values.policy === undefined ? undefined : policyFrom(values, context);
 }
 
 async function selectFor(
   index: BtfIndex,
   factsFile: string | undefined,
+  evidence: readonly Evidence[],
 ): Promise<{ selection: Selection; kernel: string }> {
   if (factsFile !== undefined) {
     const facts = parseKernelFacts(await readTextFile(factsFile));
-    return { selection: decide({ index, facts }), kernel: facts.release };
+    return { selection: decide({ index, facts, evidence }), kernel: facts.release };
   }
   const { facts, btf } = await readFactsFor(index);
-  return { selection: decide({ index, facts, ...(btf === undefined ? {} : { btf }) }), kernel: facts.release };
+  return {
+    selection: decide({ index, facts, evidence, ...(btf === undefined ? {} : { btf }) }),
+    kernel: facts.release,
+  };
 }
