@@ -37,6 +37,7 @@ export function createSupplementCommand(getContext: GetContext): Command {
       'Kernels of a list, signed in the supplement role',
       'bpfship supplement ghcr.io/acme/exec-watch:1.0.0 --kernels kernels.json --key supplements.key',
     ],
+    ['Not signed, for a test', 'bpfship supplement localhost:5000/exec-watch:1.0.0 --kernels kernels.json'],
     ['In a folder', 'bpfship supplement --oci-layout build/exec-watch:1.0.0 --kernels kernels.json'],
   ]);
   return command.action(async (reference: string, values: Values) => {
