@@ -64,7 +64,7 @@ export interface LoadOptions {
   /** BTF to relocate against in place of the kernel's own. */
   customBtfPath?: string;
   /**
-   * Only to see whether it loads: maps are not pinned, whatever the object says, and where `program` is given it alone is loaded, also one that
+   * Only to see whether it loads: maps are not pinned, whatever the object says, sizes that it leaves to user space are filled in, and where `program` is given it alone is loaded, also one that
    * does not load by default (`SEC("?…")`).
    */
   trial?: { program?: string };

@@ -9,6 +9,7 @@ import { callError, errnoName } from './native/errno.ts';
 import type { Native, Pointer } from './native/library.ts';
 import { PROGRAM_TYPES } from './native/names.ts';
 import { reuseMap } from './reuse-map.ts';
+import { fillSizes } from './fill-sizes.ts';
 import { summarizeVerifierLog } from './verifier-log.ts';
 
 /** Bytes of verifier log that are kept of a rejected program. */
@@ -154,7 +155,10 @@ export class NativeObject {
 
   #prepareTrial(only: string | undefined): void {
     const native = this.#native;
-    for (const { map } of this.#eachMap()) native.mapSetPinPath(map, null);
+    for (const { map } of this.#eachMap()) {
+      native.mapSetPinPath(map, null);
+      fillSizes(native, map);
+    }
     if (only === undefined) return;
     let found = false;
     for (

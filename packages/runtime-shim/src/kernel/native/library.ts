@@ -51,6 +51,8 @@ export interface Native {
   mapMaxEntries(map: Pointer): number;
   mapFlags(map: Pointer): number;
   mapSetPinPath(map: Pointer, path: string | null): number;
+  mapSetMaxEntries(map: Pointer, entries: number): number;
+  mapSetValueSize(map: Pointer, size: number): number;
   linkFd(link: Pointer): number;
   linkDestroy(link: Pointer): number;
   linkDisconnect(link: Pointer): void;
@@ -100,6 +102,8 @@ export function openNative(path: string | undefined): Native {
     mapValueSize: fn('uint32_t bpf_map__value_size(void *map)'),
     mapMaxEntries: fn('uint32_t bpf_map__max_entries(void *map)'),
     mapFlags: fn('uint32_t bpf_map__map_flags(void *map)'),
+    mapSetMaxEntries: fn('int bpf_map__set_max_entries(void *map, uint32_t max_entries)'),
+    mapSetValueSize: fn('int bpf_map__set_value_size(void *map, uint32_t size)'),
     mapSetPinPath: fn('int bpf_map__set_pin_path(void *map, const char *path)'),
     linkFd: fn('int bpf_link__fd(void *link)'),
     linkDestroy: fn('int bpf_link__destroy(void *link)'),
