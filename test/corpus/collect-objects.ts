@@ -114,7 +114,7 @@ function compile(
   const common = compileEnvironment();
   const system = '/usr/include/x86_64-linux-gnu';
   const folders = [...include.map((path) => join(root, path)), join(root, dirname(file)), common, system];
-  const target = ['-g', '-O2', '-target', 'bpf', '-mcpu=v3', '-D__TARGET_ARCH_x86', '-D__x86_64__', '-Wno-everything'];
+  const target = ['-g', '-O2', '-target', 'bpf', '-D__TARGET_ARCH_x86', '-D__x86_64__', '-Wno-everything'];
   const args = [...target, ...flags, ...folders.map((path) => `-I${path}`), '-c', join(root, file), '-o', output];
   const { status, stderr } = spawnSync('clang', args, { encoding: 'utf8' });
   if (status === 0) return undefined;
