@@ -86,11 +86,11 @@ export interface ExploreOptions {
   bind?: (variable: Variable) => Value;
   /** Load parameters: name → place in read-only data. Default: none, all read-only data is what the object says. */
   parameters?: ReadonlyMap<string, { map: string; offset: number; size: number }>;
-  /** Instructions to execute before paths are joined. Default 300,000. */
+  /** Instructions to execute before paths are joined. Default 100,000. */
   maxSteps?: number;
 }
 
-const DEFAULT_MAX_STEPS = 300_000;
+const DEFAULT_MAX_STEPS = 100_000;
 /** Beyond this even joined exploration is given up: 8 frames of 1,000,000 instructions cannot be meant. */
 const MAX_JOINED_STEPS = 5_000_000;
 /** Call frames of the verifier (include/linux/bpf_verifier.h, MAX_CALL_FRAMES). */
@@ -145,7 +145,7 @@ class Explorer {
       raw.sites = [];
       raw.next = [];
       delete raw.branch;
-      this.#follow(copyState(state), raw);
+      this.#follow(this.#joined ? copyState(state) : state, raw);
       if (this.#steps > maxSteps || this.#unsupported) return false;
     }
     return true;
@@ -391,9 +391,15 @@ class Explorer {
     const isExact = isLong && range !== undefined && onlyNumber(lowBits(range, 32)) !== undefined;
     if (decision === undefined) open(node);
     else if (isMirrored)
-      this.#whereAble(node, 'range-comparisons', () => this.#intern(decision.taken ? taken : fallen), open);
+      this.#whereAble(node, 'range-comparisons', () => this.#intern(copyState(decision.taken ? taken : fallen)), open);
     else if (!decision.newer || isExact) node.next.push(this.#intern(decision.taken ? taken : fallen));
-    else this.#whereAble(node, 'range-contradictions', () => this.#intern(decision.taken ? taken : fallen), open);
+    else
+      this.#whereAble(
+        node,
+        'range-contradictions',
+        () => this.#intern(copyState(decision.taken ? taken : fallen)),
+        open,
+      );
     return true;
   }
 
@@ -407,7 +413,7 @@ class Explorer {
     this.#whereAble(
       node,
       'range-comparisons',
-      () => this.#intern(way),
+      () => this.#intern(copyState(way)),
       (both) => both.next.push(this.#intern(way), this.#intern(other)),
     );
     return true;
@@ -578,8 +584,8 @@ class Explorer {
     }
   }
 
-  #intern(state: MachineState): number {
-    const copy = copyState(state);
+  /** The node of a state, which the caller must not use any more. */
+  #intern(copy: MachineState): number {
     this.#forget(copy);
     renumberIds(copy);
     const key = this.#joined ? placeKey(copy) : stateKey(copy);

@@ -1,6 +1,7 @@
 import type { BpfObject, BpfProgram } from '../object/bpf-object.ts';
 import { explore, type ExploreOptions, type Exploration, type Site } from './explore.ts';
 import { reduceGraph, type ReducedNode } from './reduce.ts';
+import { known, variable, type Value, type Variable } from './value.ts';
 
 /** Which sites of a program count on every kernel, and which only on some. */
 export interface ProgramGuards {
@@ -13,18 +14,60 @@ export interface ProgramGuards {
 /** The load parameters of a program: name → place in read-only data. */
 export type Parameters = NonNullable<ExploreOptions['parameters']>;
 
+/** What to find guards in. */
+export interface GuardOptions {
+  object: BpfObject;
+  program: BpfProgram;
+  /** Default: none. */
+  parameters?: Parameters;
+}
+
 /**
- * Explores and reduces. Where the exact graph would be too large, paths are joined; undefined where that does not help either.
+ * Explores and reduces. Verifiers differ in what they can follow; few programs depend on it. So the program is explored for the ablest and
+ * for the least able verifier, and an ability becomes a decision of the graph only where it makes a difference.
  *
- * @param options.maxSteps - instructions to follow before paths are joined.
+ * @returns undefined where the program cannot be followed.
  */
-export function findProgramGuards(
-  object: BpfObject,
-  program: BpfProgram,
-  options: { parameters?: Parameters; maxSteps?: number } = {},
+export function findProgramGuards(options: GuardOptions): ProgramGuards | undefined {
+  const asked = new Set<string>();
+  const able = exploreFor(options, () => known(1n), asked);
+  if (able === undefined || asked.size === 0) return able;
+  const unable = exploreFor(options, () => known(0n));
+  // The least able verifier comes to all that any other comes to.
+  if (able.approximate || unable?.approximate) return unable;
+  if (unable && graphKey(able) === graphKey(unable)) return able;
+  const decisive = new Set([...asked].filter((name) => isDecisive(options, name, able, unable)));
+  return exploreFor(options, (name) => (decisive.has(name) ? undefined : known(1n))) ?? able;
+}
+
+/** Whether a single ability changes what is reached, for the ablest or the least able verifier. */
+function isDecisive(
+  options: GuardOptions,
+  name: string,
+  able: ProgramGuards,
+  unable: ProgramGuards | undefined,
+): boolean {
+  const without = exploreFor(options, (each) => known(each === name ? 0n : 1n));
+  if (without === undefined || graphKey(without) !== graphKey(able)) return true;
+  const alone = exploreFor(options, (each) => known(each === name ? 1n : 0n));
+  return alone === undefined || unable === undefined || graphKey(alone) !== graphKey(unable);
+}
+
+/** `answer` says whether verifiers have an ability; undefined leaves it open. */
+function exploreFor(
+  { object, program, parameters }: GuardOptions,
+  answer: (ability: string) => Value | undefined,
+  asked: Set<string> = new Set(),
 ): ProgramGuards | undefined {
-  for (const maxSteps of [options.maxSteps, 0]) {
-    const exploration = explore({ object, program, ...options, ...(maxSteps === undefined ? {} : { maxSteps }) });
+  const bind = (value: Variable): Value => {
+    if (value.kind !== 'feature') return variable(value);
+    asked.add(value.name);
+    return answer(value.name) ?? variable(value);
+  };
+  const common = { object, program, bind, ...(parameters ? { parameters } : {}) };
+  // Where the exact graph is too large, paths are joined.
+  for (const maxSteps of [undefined, 0]) {
+    const exploration = explore(maxSteps === undefined ? common : { ...common, maxSteps });
     const guards = exploration && reduce(exploration);
     if (guards || exploration === undefined || exploration.approximate) return guards;
   }
@@ -34,4 +77,17 @@ export function findProgramGuards(
 function reduce(exploration: Exploration): ProgramGuards | undefined {
   const nodes = reduceGraph(exploration);
   return nodes && { sites: exploration.sites, nodes, approximate: exploration.approximate };
+}
+
+/** Equal for guards that reach the same on every kernel, whatever way they were found. */
+function graphKey({ sites, nodes, approximate }: ProgramGuards): string {
+  const names = sites.map((site) => Object.values(site).join(' '));
+  const parts = nodes.map((node) => {
+    const reached = node.sites.map((site) => names[site]).sort();
+    const branches = node.branches.map(
+      ({ op, args: [a, b], holds, fails }) => `${op} ${a.key} ${b.key} ${holds ?? ''} ${fails ?? ''}`,
+    );
+    return `${reached.join(',')}|${branches.join('|')}`;
+  });
+  return `${approximate}\n${parts.join('\n')}`;
 }

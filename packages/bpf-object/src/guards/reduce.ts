@@ -96,16 +96,17 @@ function isNothing(heads: Map<number, Head>, target: number | undefined, from: n
 
 /** Unites nodes that cannot be told apart (partition refinement). */
 function unite(heads: Map<number, Head>): Map<number, { head: Head; classOf: (index: number) => number }> {
+  const shapes = [...heads].map(([index, head]) => shapeOf(index, head));
   let classes = new Map<number, number>();
   for (const index of heads.keys()) classes.set(index, 0);
   for (let count = 0; ;) {
     const bySignature = new Map<string, number>();
     const next = new Map<number, number>();
-    for (const [index, head] of heads) {
-      const signature = signatureOf(head, classes.get(index) ?? 0, classes);
+    for (const shape of shapes) {
+      const signature = signatureOf(shape, classes);
       const known = bySignature.get(signature) ?? bySignature.size;
       bySignature.set(signature, known);
-      next.set(index, known);
+      next.set(shape.index, known);
     }
     classes = next;
     if (bySignature.size === count) break;
@@ -117,14 +118,27 @@ function unite(heads: Map<number, Head>): Map<number, { head: Head; classOf: (in
   return united;
 }
 
-function signatureOf(head: Head, own: number, classes: ReadonlyMap<number, number>): string {
-  const sites = [...head.sites].sort((a, b) => a - b).join(',');
-  const branches = new Set<string>();
-  for (const { raw, holds: then, fails: otherwise } of head.branches.values()) {
-    const ways = [then, otherwise].map((way) => (way === undefined ? '' : classes.get(way)));
-    branches.add(`${conditionKey(raw)} ${ways.join(' ')}`);
-  }
-  return `${own}|${sites}|${[...branches].sort().join('|')}`;
+/** What of a node stays the same from round to round. */
+interface Shape {
+  index: number;
+  sites: string;
+  branches: { condition: string; holds: number | undefined; fails: number | undefined }[];
+}
+
+function shapeOf(index: number, { sites, branches }: Head): Shape {
+  return {
+    index,
+    sites: [...sites].sort((a, b) => a - b).join(','),
+    branches: [...branches.values()].map(({ raw, holds, fails }) => ({ condition: conditionKey(raw), holds, fails })),
+  };
+}
+
+function signatureOf({ index, sites, branches }: Shape, classes: ReadonlyMap<number, number>): string {
+  const classAt = (way: number | undefined): string => (way === undefined ? '' : String(classes.get(way)));
+  const parts = new Set(
+    branches.map(({ condition, holds, fails }) => `${condition} ${classAt(holds)} ${classAt(fails)}`),
+  );
+  return `${classAt(index)}|${sites}|${parts.size > 1 ? [...parts].sort().join('|') : [...parts].join('')}`;
 }
 
 /** Numbers the classes in the order in which they are met from the start, and their decisions in the order of their conditions. */

@@ -32,7 +32,7 @@ export interface GuardedProgram {
 /** Finds out which parts of a program are guarded. */
 export function guardProgram(object: BpfObject, program: BpfProgram, parameters: Parameters): GuardedProgram {
   if (!asksTheKernel(program, object.externs)) return { program, reachOf: () => 'always' };
-  const guards = findProgramGuards(object, program, { parameters });
+  const guards = findProgramGuards({ object, program, parameters });
   // Nothing is known about what is reached: all of it may or may not count.
   if (guards === undefined) return { program, reachOf: () => 'guarded' };
   const keys = guards.sites.map(siteKey);
