@@ -64,14 +64,13 @@ function chooseNode() {
 }
 
 function build(node, env) {
-  const { status } = spawnSync(node, [join(ROOT, 'node_modules', 'typescript', 'bin', 'tsc'), '-b'], {
-    cwd: ROOT,
-    stdio: 'inherit',
-    env,
-  });
-  if (status === 0) return;
-  process.stderr.write('Error: the build failed\nThe lines above are the compiler’s.\n');
-  process.exit(1);
+  const steps = [[join(ROOT, 'node_modules', 'typescript', 'bin', 'tsc'), '-b'], [join(ROOT, 'tools', 'bundle.ts')]];
+  for (const step of steps) {
+    const { status } = spawnSync(node, step, { cwd: ROOT, stdio: 'inherit', env });
+    if (status === 0) continue;
+    process.stderr.write('Error: the build failed\nThe lines above say why.\n');
+    process.exit(1);
+  }
 }
 
 const [script, ...args] = process.argv.slice(2);

@@ -60,8 +60,8 @@ function variantOf(object: BpfObject, name: string | null): Variant {
     programs: wanted.map(({ name: program, section, attachment: { type, hook = type } }) => {
       return { name: program, section, type, hook };
     }),
-    maps: object.maps.map(({ name: map, type, keySize, valueSize, maxEntries, flags }) => {
-      return { name: map, type, keySize, valueSize, maxEntries, flags };
+    maps: object.maps.map(({ name: map, type, keySize, valueSize, maxEntries, flags, inner }) => {
+      return { name: map, type, keySize, valueSize, maxEntries, flags, ...(inner ? { inner: inner.type } : {}) };
     }),
     types: Buffer.from(types).toString('base64'),
     requirements,

@@ -50,6 +50,7 @@ export {
   type RelocatedInstruction,
 } from './core/relocation.ts';
 export { createCoreResolver, resolveCoreRelocation, type CoreResolver } from './core/resolve.ts';
+export { buildMinimalKernelBtf, type KernelBtfNeed } from './kernel-btf/minimal-kernel-btf.ts';
 export { readBpfObject } from './object/read-bpf-object.ts';
 export type { BpfExtern, BpfFunction, BpfMap, BpfObject, BpfProgram, Reference } from './object/bpf-object.ts';
 export { readSectionName, type ProgramAttachment } from './object/attach.ts';

@@ -1,6 +1,6 @@
 import type { BtfIndex } from '@bpfship/media-types';
 import type { KernelFacts } from '@bpfship/portability';
-import { openKernel, readKernelBtf, readKernelFacts } from '@bpfship/runtime-shim';
+import { type BtfForm, exportKernelFacts, openKernel, readKernelBtf, readKernelFacts } from '@bpfship/runtime-shim';
 
 /** What `bpfship info` shows of a node. */
 export interface NodeInfo {
@@ -22,15 +22,17 @@ function known(table: Record<string, boolean>): string {
   return `${answers.filter(Boolean).length} of ${answers.length} asked`;
 }
 
-/**
- * Reads this node's facts.
- *
- * @param includeBtf - puts the kernel's BTF into the facts, so that they decide elsewhere as they do here.
- */
-export async function readNodeInfo(includeBtf: boolean): Promise<NodeInfo> {
+/** Reads all facts of this node, so that they decide elsewhere as they do here. */
+export async function exportFacts(btfForm: BtfForm): Promise<KernelFacts> {
+  await using kernel = openKernel();
+  return await exportKernelFacts({ kernel, btf: await readKernelBtf(), btfForm });
+}
+
+/** Reads what there is to say of this node. */
+export async function readNodeInfo(): Promise<NodeInfo> {
   await using kernel = openKernel();
   const btf = await readKernelBtf();
-  const facts = await readKernelFacts({ kernel, btf, includeBtf });
+  const facts = await readKernelFacts({ kernel, btf });
   const library = await kernel
     .library()
     .catch((error: unknown) => ({ version: `not usable: ${(error as Error).message}`, path: '' }));

@@ -35,6 +35,7 @@ const VariantMapSchema = z.looseObject({
   valueSize: U32,
   maxEntries: U32,
   flags: U32,
+  inner: Word.exactOptional(),
   schema: Digest.exactOptional(),
 });
 

@@ -82,6 +82,8 @@ export interface VariantMap {
   valueSize: number;
   maxEntries: number;
   flags: number;
+  /** For maps of maps: libbpf's name of the type of the maps in it. Absent where the object does not define it. */
+  inner?: string;
   /** Digest of the canonical description of key and value types: equal schema, contents can be carried over an upgrade. */
   schema?: string;
 }

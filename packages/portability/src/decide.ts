@@ -1,6 +1,6 @@
 import type { BtfIndex } from '@bpfship/media-types';
-import { decodeBase64 } from './base64.ts';
 import type { KernelFacts } from './facts.ts';
+import { factsTypes } from './facts-view.ts';
 import { judge } from './judge.ts';
 import { type KernelTypes, openKernelTypes } from './kernel-types.ts';
 import type { Selection } from './verdict.ts';
@@ -10,7 +10,7 @@ export interface DecideOptions {
   readonly index: BtfIndex;
   readonly facts: KernelFacts;
   /**
-   * The kernel's BTF, as bytes or already opened (open it once to decide about many packages). Default: `facts.btf.data`, or none.
+   * The kernel's BTF, as bytes or already opened (open it once to decide about many packages). Default: that of the facts, or none.
    * Where `facts.btf.available` is false it is a BTF supplement, which relocations alone may use.
    */
   readonly btf?: Uint8Array | KernelTypes;
@@ -42,6 +42,5 @@ export function decide({ index, facts, btf, parameters = {} }: DecideOptions): S
 function kernelTypes(facts: KernelFacts, btf: Uint8Array | KernelTypes | undefined): KernelTypes | undefined {
   if (btf instanceof Uint8Array) return openKernelTypes(btf);
   if (btf !== undefined) return btf;
-  const { data } = facts.btf;
-  return data === undefined ? undefined : openKernelTypes(() => decodeBase64(data));
+  return factsTypes(facts);
 }

@@ -26,11 +26,24 @@ function table<T>(value: z.ZodType<T>): z.ZodType<Record<string, T>> {
 
 const Answers = table(z.boolean());
 
+const PackedSchema = z.looseObject({
+  encoding: Word,
+  size: z.number().int().min(0).max(MAX_KERNEL_FACTS_SIZE),
+  data: base64(MAX_KERNEL_FACTS_SIZE),
+});
+
 const KernelBtfSchema = z.looseObject({
   available: z.boolean(),
   digest: Digest.exactOptional(),
   size: z.number().int().min(1).max(MAX_KERNEL_FACTS_SIZE).exactOptional(),
   data: base64(MAX_KERNEL_FACTS_SIZE).min(4).exactOptional(),
+  compact: PackedSchema.exactOptional(),
+});
+
+const ModuleSchema = z.looseObject({
+  digest: Digest.exactOptional(),
+  size: z.number().int().min(0).max(MAX_KERNEL_FACTS_SIZE).exactOptional(),
+  btf: PackedSchema.exactOptional(),
 });
 
 /** Schema of kernel facts (spec/kernel-facts.md). Members it does not name are allowed and ignored. */
@@ -46,18 +59,35 @@ export const KernelFactsSchema: z.ZodType<KernelFacts> = z
     programTypes: Answers,
     mapTypes: Answers,
     helpers: table(z.record(CName, z.boolean())),
+    kfuncs: table(z.record(CName, z.boolean())).exactOptional(),
     features: Answers,
     hooks: table(Answers),
+    symbols: z
+      .looseObject({ functions: PackedSchema.exactOptional(), variables: PackedSchema.exactOptional() })
+      .exactOptional(),
+    tracepoints: PackedSchema.exactOptional(),
+    modules: table(ModuleSchema).exactOptional(),
     lsm: z.array(Word).max(256).exactOptional(),
     kconfig: z.record(CName, line(4096)).exactOptional(),
-    privileges: z.looseObject({ load: z.boolean(), reason: line(1024).exactOptional() }),
+    jit: z.looseObject({ enabled: z.boolean(), hardened: z.boolean().exactOptional() }).exactOptional(),
+    lockdown: z.enum(['none', 'integrity', 'confidentiality']).exactOptional(),
+    cgroup2: line(4096).exactOptional(),
+    schedExt: z.looseObject({ available: z.boolean(), state: Word.exactOptional() }).exactOptional(),
+    privileges: z.looseObject({
+      load: z.boolean(),
+      reason: line(1024).exactOptional(),
+      root: z.boolean().exactOptional(),
+      capabilities: z.array(Word).max(64).exactOptional(),
+      unprivilegedBpfDisabled: z.number().int().min(0).max(2).exactOptional(),
+    }),
   })
   .check((ctx) => {
     const { btf } = ctx.value;
-    if (!btf.available && btf.data !== undefined) {
+    for (const member of ['data', 'compact'] as const) {
+      if (btf.available || btf[member] === undefined) continue;
       ctx.issues.push({
         code: 'custom',
-        path: ['btf', 'data'],
+        path: ['btf', member],
         message: 'stands where no BTF is available',
         input: btf,
       });

@@ -1,6 +1,11 @@
 export { decide, type DecideOptions } from './decide.ts';
 export { explainSelection, selectionRows, type SelectionRow } from './explain.ts';
-export type { KernelBtfFacts, KernelFacts } from './facts.ts';
+export type { KernelBtfFacts, KernelFacts, KernelModuleFacts, KernelPrivileges, Packed } from './facts.ts';
+export { compactBtf } from './facts-compact-btf.ts';
+export { answerHook, type HookSources } from './facts-hooks.ts';
+export { type NameList, openNameList } from './facts-packed.ts';
+export { factsBtf, factsTypes } from './facts-view.ts';
+export { matchesPattern } from './matches-pattern.ts';
 export { kernelFactsBytes, KernelFactsSchema, MAX_KERNEL_FACTS_SIZE, parseKernelFacts } from './facts-schema.ts';
 export { followGraph, type FollowOptions, type Reached } from './guards/follow-graph.ts';
 export type { KernelAddress, KernelValue } from './guards/kernel-values.ts';
@@ -13,6 +18,7 @@ export {
   type RelocationAnswer,
   type TypeKind,
 } from './kernel-types.ts';
+export { createKernelTypesCache, type KernelTypesCache, type KernelTypesCacheOptions } from './kernel-types-cache.ts';
 export { PortabilityError, type PortabilityErrorCode } from './portability-error.ts';
 export { type Ability, mainlineVersion } from './since/mainline-version.ts';
 export type { Certainty, Finding, Outcome, ProgramVerdict, Selection, Verdict } from './verdict.ts';

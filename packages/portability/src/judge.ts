@@ -5,6 +5,7 @@ import { openGuards } from './guards/open-guards.ts';
 import { type KernelTypes, openLocalTypes } from './kernel-types.ts';
 import { checkRequirement } from './rules/check-requirement.ts';
 import type { RuleContext } from './rules/context.ts';
+import { checkMap } from './rules/map-rules.ts';
 import type { Certainty, Finding, Outcome, ProgramVerdict, Verdict } from './verdict.ts';
 
 /** What {@link judge} holds a variant against. */
@@ -70,6 +71,11 @@ function judgePrograms(variant: Variant, { facts, types, parameters = {} }: Judg
     const answer = checkRequirement(requirement, context);
     return answer === 'met' ? [] : [{ requirement, position, answer }];
   });
+  // The loader makes the maps of the whole object, whichever of its programs are loaded.
+  const maps = variant.maps.flatMap((map): Finding[] => {
+    const answer = checkMap(map);
+    return answer === 'met' ? [] : [{ ...answer }];
+  });
   const guards = openGuards(variant, { context, requirements: variant.requirements, parameters });
   // One finding for each answer, however many programs it concerns.
   const findings = new Map<string, Finding>();
@@ -85,7 +91,7 @@ function judgePrograms(variant: Variant, { facts, types, parameters = {} }: Judg
       const answer = guards.answerIn(name, entry);
       return answer === 'met' ? [] : [findingOf(entry, answer)];
     });
-    const own = inOrder(concerning);
+    const own = inOrder([...maps, ...concerning]);
     return { name, ...summarise(own), findings: own };
   });
 }

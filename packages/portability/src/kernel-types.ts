@@ -5,7 +5,7 @@ import {
   type CoreResolver,
   createCoreResolver,
   parseBtf,
-} from '@bpfship/bpf-object';
+} from '@bpfship/bpf-object/resolving';
 import type { CoreRelocationKind } from '@bpfship/media-types';
 import { decodeBase64 } from './base64.ts';
 import { PortabilityError } from './portability-error.ts';
@@ -29,6 +29,8 @@ export type RelocationAnswer =
 
 /** A variant's local types, read at first use. */
 export interface LocalTypes {
+  /** Base64 of the BTF, which tells local types apart. */
+  readonly source: string | undefined;
   /**
    * Resolves against a kernel's types. The order of calls counts: like the loader, a resolver does not look again at a candidate that
    * once failed where another matched (libbpf.c, bpf_core_resolve_relo).
@@ -41,6 +43,8 @@ export interface LocalTypes {
 /** A kernel's BTF, read at first use, with what the rules ask of it. Open it once to decide about many packages. */
 export interface KernelTypes {
   has(kind: TypeKind, name: string): boolean;
+  /** Whether the BTF of a loaded module has it; never where no module is known. */
+  hasInModules(this: void, kind: TypeKind, name: string): boolean;
   /** Names in an enum; undefined where the kernel's BTF has no enum of that name. */
   enumerators(enumName: string): ReadonlySet<string> | undefined;
   relocate(local: LocalTypes, relocation: LocalRelocation): RelocationAnswer;
@@ -51,6 +55,7 @@ export function openLocalTypes(base64: string | undefined): LocalTypes {
   let local: Btf | undefined;
   const resolvers = new Map<Btf, CoreResolver>();
   return {
+    source: base64,
     resolve({ relocation, typeId, access, accessSize }, target) {
       local ??= parseBtf(decodeBase64(base64 ?? ''));
       const resolver = resolvers.get(target) ?? createCoreResolver(local, target);
@@ -65,13 +70,23 @@ export function openLocalTypes(base64: string | undefined): LocalTypes {
 /**
  * Opens a kernel's BTF, as bytes or as a function that gives them. Nothing is read before the first question, and only the names that
  * are asked for are decoded: kernel BTF has more than 100,000 types.
+ *
+ * @param modules - the BTF of loaded modules, each upon that of the kernel image. What cannot be read has no types.
  */
-export function openKernelTypes(source: Uint8Array | (() => Uint8Array)): KernelTypes {
+export function openKernelTypes(
+  source: Uint8Array | (() => Uint8Array),
+  modules: readonly (() => Uint8Array)[] = [],
+): KernelTypes {
   let opened: Btf | undefined;
+  let openedModules: Btf[] | undefined;
   const enums = new Map<string, ReadonlySet<string> | undefined>();
   const btf = (): Btf => (opened ??= readKernelBtf(typeof source === 'function' ? source() : source));
   return {
     has: (kind, name) => btf().typesNamed(name, kind).length > 0,
+    hasInModules(kind, name) {
+      openedModules ??= modules.flatMap((module) => readModuleBtf(module(), btf()));
+      return openedModules.some((module) => module.typesNamed(name, kind).length > 0);
+    },
     enumerators(enumName) {
       if (!enums.has(enumName)) enums.set(enumName, enumeratorsOf(btf(), enumName));
       return enums.get(enumName);
@@ -91,12 +106,19 @@ function readKernelBtf(bytes: Uint8Array): Btf {
   }
 }
 
-function enumeratorsOf(btf: Btf, enumName: string): ReadonlySet<string> | undefined {
-  for (const id of btf.typesNamed(enumName)) {
-    const type = btf.type(id);
-    if (type.kind === 'enum' || type.kind === 'enum64') return new Set(type.values.map(({ name }) => name));
+function readModuleBtf(bytes: Uint8Array, base: Btf): Btf[] {
+  try {
+    return [parseBtf(bytes, { base })];
+  } catch {
+    return [];
   }
-  return undefined;
+}
+
+function enumeratorsOf(btf: Btf, enumName: string): ReadonlySet<string> | undefined {
+  // By kind: without one, the names of all functions would have to be indexed too.
+  const ids = [...btf.typesNamed(enumName, 'enum'), ...btf.typesNamed(enumName, 'enum64')];
+  const type = ids.length === 0 ? undefined : btf.type(Math.min(...ids));
+  return type?.kind === 'enum' || type?.kind === 'enum64' ? new Set(type.values.map(({ name }) => name)) : undefined;
 }
 
 /** What is wrong with the variant's own types is an error of that relocation: it must not stop the verdict on other variants. */

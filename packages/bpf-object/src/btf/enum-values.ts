@@ -7,7 +7,9 @@ import type { BtfEnumerator } from './btf-type.ts';
  * Errors: `ERR_BTF_TYPE_NOT_FOUND`.
  */
 export function enumValues(btf: Btf, name: string): readonly BtfEnumerator[] {
-  for (const id of btf.typesNamed(name)) {
+  // By kind: without one, the names of all functions would have to be indexed too.
+  const ids = [...btf.typesNamed(name, 'enum'), ...btf.typesNamed(name, 'enum64')].sort((a, b) => a - b);
+  for (const id of ids) {
     const type = btf.type(id);
     if (type.kind === 'enum' || type.kind === 'enum64') return type.values;
   }

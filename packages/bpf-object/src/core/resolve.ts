@@ -129,7 +129,8 @@ function requireValue(value: Value | typeof POISON): Value {
   return value;
 }
 
-function matchSpec(local: Spec, target: Btf, id: number): SpecMatch {
+/** Holds a local access against one candidate. */
+export function matchSpec(local: Spec, target: Btf, id: number): SpecMatch {
   if (isFieldKind(local.kind)) return matchFieldSpec(local, target, id);
   const spec: Spec = { btf: target, rootTypeId: id, kind: local.kind, accessors: [], rawLength: 0, bitOffset: 0 };
   if (isTypeKind(local.kind)) {

@@ -83,7 +83,7 @@ function reduce(exploration: Exploration): ProgramGuards | undefined {
 function graphKey({ sites, nodes, approximate }: ProgramGuards): string {
   const names = sites.map((site) => Object.values(site).join(' '));
   const parts = nodes.map((node) => {
-    const reached = node.sites.map((site) => names[site]).sort();
+    const reached = node.sites.map((site) => names[site] ?? '').sort((a, b) => (a < b ? -1 : 1));
     const branches = node.branches.map(
       ({ op, args: [a, b], holds, fails }) => `${op} ${a.key} ${b.key} ${holds ?? ''} ${fails ?? ''}`,
     );

@@ -25,7 +25,7 @@ export function createCheckCommand(getContext: GetContext): Command {
     )
     .argument('<reference>', 'the package')
     .option('--oci-layout', 'the reference is an OCI layout folder')
-    .option('--facts <file>', 'kernel facts of another node, from "bpfship info --facts"');
+    .option('--facts <file>', 'kernel facts of another node, from "bpfship facts"');
   addExamples(addRegistryOptions(addVerifyOptions(command)), [
     ['On this kernel', 'bpfship check ghcr.io/acme/exec-watch:1.0.0'],
     ['Also verify the signature', 'bpfship check ghcr.io/acme/exec-watch:1.0.0 --key acme.pub'],

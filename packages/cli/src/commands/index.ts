@@ -3,6 +3,7 @@ import type { GetContext } from '../context.ts';
 import { createBuildCommand, createInitCommand, createPackCommand } from './author.ts';
 import { createCheckCommand } from './check.ts';
 import { createCopyCommand } from './copy.ts';
+import { createFactsCommand } from './facts.ts';
 import { createGenerateKeyPairCommand } from './generate-key-pair.ts';
 import { createHubCommand } from './hub.ts';
 import { createInspectCommand } from './inspect.ts';
@@ -40,6 +41,7 @@ export const commands: readonly CommandEntry[] = [
   { group: 'Registry', create: createLoginCommand },
   { group: 'Registry', create: createLogoutCommand },
   { group: 'Node', create: createCheckCommand },
+  { group: 'Node', create: createFactsCommand },
   { group: 'Node', create: createRunCommand },
   { group: 'Node', create: createInstallCommand },
   { group: 'Node', create: createPsCommand },

@@ -6,6 +6,7 @@ import type { GetContext } from '../context.ts';
 import { addCatalogueOptions, type CatalogueValues, openCatalogue } from '../options/catalogue-options.ts';
 import { addExamples } from '../options/examples.ts';
 import { readNodeInfo } from '../node-info.ts';
+import { printFacts } from './facts.ts';
 import { table } from '../terminal/table.ts';
 
 /** `bpfship search WORDS` */
@@ -66,21 +67,21 @@ export function createInfoCommand(getContext: GetContext): Command {
       'Without a name: this node’s kernel, libbpf and rights. With a name: what a catalogue knows of that service.',
     )
     .argument('[name]', 'a service in the catalogue');
-  command.addOption(new Option('--facts', 'print all kernel facts of this node as JSON').conflicts(['catalogue']));
+  command.addOption(new Option('--facts', 'the same as "bpfship facts"').conflicts(['catalogue']));
   addExamples(addCatalogueOptions(command), [
     ['This node', 'bpfship info'],
-    ['All kernel facts, for "check --facts" elsewhere', 'bpfship info --facts > facts.json'],
+    ['For scripts', 'bpfship info --format json'],
     ['A service', 'bpfship info exec-watch --catalogue ghcr.io/acme/catalogue:latest --key acme.pub'],
   ]);
   return command.action(async (name: string | undefined, values: CatalogueValues & { facts?: boolean }) => {
     const context = getContext();
     if (name === undefined) {
-      const info = await readNodeInfo(values.facts ?? false);
-      context.printer.result({
-        text: () => (values.facts ? JSON.stringify(info.facts, undefined, 2) : info.text),
-        data: values.facts ? info.facts : info.data,
-        brief: info.facts.release,
-      });
+      if (values.facts) {
+        await printFacts(context, 'compact');
+        return;
+      }
+      const info = await readNodeInfo();
+      context.printer.result({ text: info.text, data: info.data, brief: info.facts.release });
       return;
     }
     const catalogue = await openCatalogue(values, context);

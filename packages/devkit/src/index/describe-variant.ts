@@ -46,7 +46,16 @@ export function describeVariant(built: BuiltObject, layer: string, events: reado
 function describeMap({ btf }: BpfObject, map: BpfMap): VariantMap {
   const { name, type, keySize, valueSize, maxEntries, flags } = map;
   const schema = btf === undefined ? undefined : mapSchema(btf, map);
-  return { name, type, keySize, valueSize, maxEntries, flags, ...(schema === undefined ? {} : { schema }) };
+  return {
+    name,
+    type,
+    keySize,
+    valueSize,
+    maxEntries,
+    flags,
+    ...(map.inner === undefined ? {} : { inner: map.inner.type }),
+    ...(schema === undefined ? {} : { schema }),
+  };
 }
 
 /** What the project file says must be in the object. */

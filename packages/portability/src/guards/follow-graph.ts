@@ -1,4 +1,4 @@
-import { compare, compute } from '@bpfship/bpf-object';
+import { compare, compute } from '@bpfship/bpf-object/resolving';
 import type { GuardBranch, GuardCondition, GuardGraph, GuardOperand, GuardValue } from '@bpfship/media-types';
 import type { KernelAddress, KernelValue } from './kernel-values.ts';
 

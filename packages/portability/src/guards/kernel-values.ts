@@ -1,5 +1,6 @@
 import type { GuardValue, Requirement } from '@bpfship/media-types';
 import { lookUp } from '../answer.ts';
+import { hookAnswer } from '../facts-view.ts';
 import type { RuleContext } from '../rules/context.ts';
 import { kconfigValue } from './kconfig-value.ts';
 
@@ -46,12 +47,15 @@ function relocationValue(requirement: Requirement | undefined, context: RuleCont
   return answer.outcome === 'resolved' ? answer.value : undefined;
 }
 
+/** Where the facts keep answers about symbols. */
+const HOOKS = { function: 'kfunc', variable: 'ksym-typed', none: 'ksym' } as const;
+
 /** A weak symbol, looked up as the loader does: functions and typed variables in BTF, all others in kallsyms. */
 function symbolValue(
   { symbol, type }: Extract<GuardValue, { symbol: string }>,
   { facts, kernel }: RuleContext,
 ): KernelValue {
-  const told = lookUp(lookUp(facts.hooks, type === 'function' ? 'kfunc' : 'ksym'), symbol);
+  const told = hookAnswer(facts, HOOKS[type ?? 'none'], symbol, kernel?.hasInModules);
   const listed = kernel && (kernel.has('func', symbol) || kernel.has('var', symbol));
   // BTF leaves out most symbols: only what must stand there is missing where it does not.
   const found = told ?? (type === undefined && listed === false ? undefined : listed);

@@ -1,5 +1,6 @@
 import type { AttachTargetRequirement } from '@bpfship/media-types';
-import { about, type Answer, lookUp, type Tristate, unknown, unmet } from '../answer.ts';
+import { about, type Answer, type Tristate, unknown, unmet } from '../answer.ts';
+import { hookAnswer } from '../facts-view.ts';
 import { FEATURES_SINCE } from '../since/features.ts';
 import type { TypeKind } from '../kernel-types.ts';
 import type { RuleContext } from './context.ts';
@@ -39,7 +40,7 @@ export function checkAttachTarget(requirement: AttachTargetRequirement, context:
   const { hook, value } = requirement;
   const witness = WITNESSES.get(hook);
   const name = `${hook} target ${value}`;
-  const told = lookUp(lookUp(context.facts.hooks, hook), value);
+  const told = hookAnswer(context.facts, hook, value, context.kernel?.hasInModules);
   if (told === undefined && witness?.needsBtf && !context.kernel) return withoutBtf(context, name);
   const there = told ?? (witness ? inBtf(witness, value, context) : undefined);
   // The loader looks a target up by BTF id before it loads; all others only when it attaches.

@@ -1,4 +1,4 @@
-import { isKnownRequirement, type Requirement } from '@bpfship/media-types';
+import { isKnownRequirement, type Requirement } from '@bpfship/media-types/requirement';
 import { type Answer, unknown } from '../answer.ts';
 import { checkAttachTarget } from './attach-rules.ts';
 import type { RuleContext } from './context.ts';

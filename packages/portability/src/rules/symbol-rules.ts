@@ -1,5 +1,6 @@
 import type { KconfigRequirement, KfuncRequirement, KsymRequirement } from '@bpfship/media-types';
 import { type Answer, lookUp, unknown, unmet } from '../answer.ts';
+import { hookAnswer } from '../facts-view.ts';
 import type { RuleContext } from './context.ts';
 import { withoutBtf } from './kernel-btf.ts';
 
@@ -27,9 +28,15 @@ export function checkKsym({ value, typed, weak }: KsymRequirement, context: Rule
   const what = `kernel symbol ${value}`;
   // The loader reads the kernel's BTF for typed symbols before it looks at whether they are weak.
   if (typed && !facts.btf.available) return withoutBtf(context, what);
-  if (weak) return 'met';
-  const told = lookUp(lookUp(facts.hooks, 'ksym'), value);
-  if (told === true) return 'met';
+  const told = hookAnswer(facts, typed ? 'ksym-typed' : 'ksym', value, kernel?.hasInModules);
+  // The loader takes the id from BTF; the kernel then looks for the address, weak or not (verifier.c, check_pseudo_btf_id).
+  if (told === false && typed && kernel?.has('var', value)) {
+    return unmet(
+      'ksym-hidden',
+      `the kernel's BTF has ${what}, but the kernel keeps no address of it (CONFIG_KALLSYMS_ALL)`,
+    );
+  }
+  if (weak || told === true) return 'met';
   if (told === false) return unmet('ksym-missing', `the kernel has no ${what}`);
   if (kernel?.has('var', value) || kernel?.has('func', value)) return 'met';
   if (typed) return kernel ? unmet('ksym-missing', `the kernel's BTF has no ${what}`) : withoutBtf(context, what);
@@ -44,7 +51,7 @@ export function checkKfunc({ value }: KfuncRequirement, context: RuleContext): A
   const { facts, kernel } = context;
   const what = `kernel function ${value}`;
   if (!facts.btf.available) return withoutBtf(context, what);
-  const told = lookUp(lookUp(facts.hooks, 'kfunc'), value);
+  const told = hookAnswer(facts, 'kfunc', value, kernel?.hasInModules);
   if (told === true) return 'met';
   if (told === undefined && !kernel) return withoutBtf(context, what);
   return told === undefined && kernel?.has('func', value) ? 'met' : unmet('kfunc-missing', `the kernel has no ${what}`);

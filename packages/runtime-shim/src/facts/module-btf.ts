@@ -1,6 +1,8 @@
-import { readdir, readFile, stat } from 'node:fs/promises';
+import { readdir } from 'node:fs/promises';
 import { join } from 'node:path';
-import { type BtfKind, parseBtf } from '@bpfship/bpf-object';
+import { parseBtf } from '@bpfship/bpf-object';
+import type { TypeKind } from '@bpfship/portability';
+import { readBounded } from './read-bounded.ts';
 
 /** The largest BTF of a module that is read; the largest of Debian's (amdgpu) has 2 MB. */
 const MAX_SIZE: number = 16 * 1024 * 1024;
@@ -8,7 +10,7 @@ const MAX_SIZE: number = 16 * 1024 * 1024;
 /** A name to look for in the BTF of modules, and the kinds of types any of which it may be. */
 export interface ModuleName {
   name: string;
-  kinds: readonly BtfKind[];
+  kinds: readonly TypeKind[];
 }
 
 /**
@@ -25,11 +27,11 @@ export async function findInModules<T extends ModuleName>(
 ): Promise<Set<T>> {
   const found = new Set<T>();
   if (wanted.length === 0) return found;
-  const modules = await readdir(folder).catch((): string[] => []);
-  for (const module of modules.filter((name) => name !== 'vmlinux')) {
+  for (const module of await listModules(folder)) {
     const open = wanted.filter((question) => !found.has(question));
     if (open.length === 0) break;
-    const bytes = await readModule(join(folder, module));
+    // One that is unloaded meanwhile, or not for this user, has none.
+    const bytes = await readBounded(join(folder, module), MAX_SIZE);
     // Most modules have none of the names: only what has one is read type by type.
     const likely = open.filter(({ name }) => bytes?.includes(`\0${name}\0`));
     if (bytes && likely.length > 0) for (const question of namesIn(bytes, base, likely)) found.add(question);
@@ -37,13 +39,19 @@ export async function findInModules<T extends ModuleName>(
   return found;
 }
 
-async function readModule(path: string): Promise<Buffer | undefined> {
-  try {
-    return (await stat(path)).size > MAX_SIZE ? undefined : await readFile(path);
-  } catch {
-    // Unloaded meanwhile, or not for this user.
-    return undefined;
+/** All modules that show their BTF, by name. */
+export async function readModules(folder: string): Promise<Map<string, Buffer>> {
+  const modules = new Map<string, Buffer>();
+  for (const module of await listModules(folder)) {
+    const bytes = await readBounded(join(folder, module), MAX_SIZE);
+    if (bytes && bytes.length > 0) modules.set(module, bytes);
   }
+  return modules;
+}
+
+async function listModules(folder: string): Promise<string[]> {
+  const names = await readdir(folder).catch((): string[] => []);
+  return names.filter((name) => name !== 'vmlinux').sort();
 }
 
 function namesIn<T extends ModuleName>(bytes: Uint8Array, base: Uint8Array, wanted: readonly T[]): T[] {

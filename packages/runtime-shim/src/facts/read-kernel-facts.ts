@@ -1,15 +1,17 @@
 import { createHash } from 'node:crypto';
-import { readFile } from 'node:fs/promises';
 import { arch, endianness, release } from 'node:os';
 import { isKnownRequirement, MEDIA_TYPE_KERNEL_FACTS, type Requirement } from '@bpfship/media-types';
 import type { KernelFacts } from '@bpfship/portability';
 import type { Kernel, ProbeQuestion } from '../kernel/kernel.ts';
 import { MAP_TYPES } from '../kernel/native/map-types.ts';
 import { PROGRAM_TYPES } from '../kernel/native/names.ts';
+import { type BtfIds, btfKey, findBtfIds } from '../kernel/native/find-btf-ids.ts';
+import { PROBED_TYPES } from '../kernel/native/probed-types.ts';
 import { readHooks } from './hooks.ts';
 import { readKernelConfig } from './kernel-config.ts';
 import { readKernelVersion } from './kernel-version.ts';
 import { readPrivileges } from './privileges.ts';
+import { readSystemState } from './system-state.ts';
 
 /** OCI architecture names by Node's. */
 const ARCHITECTURES: Readonly<Record<string, string>> = {
@@ -38,11 +40,11 @@ export interface ReadFactsOptions {
 export async function readKernelFacts(options: ReadFactsOptions): Promise<KernelFacts> {
   const { kernel, btf } = options;
   const questions = options.for ? questionsOf(options.for) : allQuestions(await kernel.probedFeatures());
-  const [answers, privileges, hooks, lsm, kconfig, kernelVersion] = await Promise.all([
-    kernel.probe(questions),
+  const [answers, privileges, hooks, state, kconfig, kernelVersion] = await Promise.all([
+    kernel.probe(questions, btfIdsFor(questions, btf)),
     readPrivileges(),
     readHooks(options.for ?? [], btf),
-    readFile('/sys/kernel/security/lsm', 'utf8').catch(() => undefined),
+    readSystemState(),
     needsConfig(options.for) ? readKernelConfig(release()) : undefined,
     readKernelVersion(),
   ]);
@@ -60,16 +62,17 @@ export async function readKernelFacts(options: ReadFactsOptions): Promise<Kernel
     features: {},
     hooks,
     privileges,
-    ...(lsm === undefined ? {} : { lsm: lsm.trim().split(',').filter(Boolean) }),
+    ...state,
     ...(kconfig === undefined ? {} : { kconfig }),
   };
   // What is refused to a process without rights may be there for others.
   const answerFor = (i: number): boolean | undefined => (privileges.load || answers[i] ? answers[i] : undefined);
-  for (const [i, question] of questions.entries()) record(facts, question, answerFor(i));
+  for (const [i, question] of questions.entries()) recordAnswer(facts, question, answerFor(i));
   return facts;
 }
 
-function record(facts: KernelFacts, question: ProbeQuestion, answer: boolean | undefined): void {
+/** Writes an answer to where it belongs; one that is not known is left out. */
+export function recordAnswer(facts: KernelFacts, question: ProbeQuestion, answer: boolean | undefined): void {
   if (answer === undefined) return;
   switch (question.kind) {
     case 'program-type':
@@ -80,6 +83,9 @@ function record(facts: KernelFacts, question: ProbeQuestion, answer: boolean | u
       break;
     case 'helper':
       (facts.helpers[question.programType] ??= {})[question.helper] = answer;
+      break;
+    case 'kfunc':
+      ((facts.kfuncs ??= {})[question.programType] ??= {})[question.kfunc] = answer;
       break;
     case 'feature':
       facts.features[question.feature] = answer;
@@ -121,6 +127,19 @@ function allQuestions(features: readonly string[]): ProbeQuestion[] {
     ...MAP_TYPES.slice(1).map((mapType): ProbeQuestion => ({ kind: 'map-type', mapType })),
     ...features.map((feature): ProbeQuestion => ({ kind: 'feature', feature })),
   ];
+}
+
+/** Ids that probes refer to: looking them up here, while the worker starts, is for nothing. */
+function btfIdsFor(questions: readonly ProbeQuestion[], btf: Uint8Array | undefined): BtfIds {
+  const simple = questions.every(({ kind }) => kind === 'program-type' || kind === 'map-type');
+  if (!btf || simple) return {};
+  const kernelFunctions = questions.flatMap((question) =>
+    question.kind === 'kfunc' ? [btfKey('func', question.kfunc)] : [],
+  );
+  const keys = [...PROBED_TYPES.map(([kind, name]) => btfKey(kind, name)), ...kernelFunctions];
+  const found = findBtfIds(btf, keys);
+  // A type that is not there is an answer too; without it, the worker would look again.
+  return Object.fromEntries(keys.map((key) => [key, found[key] ?? 0]));
 }
 
 function needsConfig(requirements: readonly Requirement[] | undefined): boolean {

@@ -39,14 +39,6 @@ const TARGETS: Readonly<Record<string, readonly Target[]>> = {
 /** Structs of functions that a program may be. */
 const STRUCTS = ['tcp_congestion_ops', 'sched_ext_ops'] as const;
 
-/** Names of types in the kernel's BTF whose ids the forms are made of. */
-export const FORM_TYPES: readonly (readonly [kind: ProbedKind, name: string])[] = [
-  ...Object.values(TARGETS)
-    .flat()
-    .map(({ kind, name }) => [kind, name] as const),
-  ...STRUCTS.map((name) => ['struct', name] as const),
-];
-
 /**
  * The forms in which helpers and kernel functions are tried with programs of a type. None where programs of the type cannot be loaded
  * alone (`ext`), or the kernel has none of the targets.

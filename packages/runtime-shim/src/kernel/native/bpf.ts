@@ -99,9 +99,9 @@ export class Bpf {
     return Buffer.from(bytes);
   }
 
-  /** Takes over ids that somebody else has looked up. */
+  /** Takes over ids that somebody else has looked up; 0 says that there is none. */
   learnBtfIds(ids: BtfIds): void {
-    for (const [key, id] of Object.entries(ids)) this.#btfIds.set(key, id ?? undefined);
+    for (const [key, id] of Object.entries(ids)) this.#btfIds.set(key, id === 0 ? undefined : id);
   }
 
   /** Id of a type in the kernel's BTF; `undefined` where there is none. What nobody has looked up yet takes 10 ms, once. */

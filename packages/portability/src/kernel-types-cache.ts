@@ -1,0 +1,104 @@
+import {
+  type KernelTypes,
+  type LocalRelocation,
+  type LocalTypes,
+  openKernelTypes,
+  type RelocationAnswer,
+} from './kernel-types.ts';
+
+/** Options of {@link createKernelTypesCache}. */
+export interface KernelTypesCacheOptions {
+  /** Gives the BTF of a kernel by its digest (`facts.btf.digest`). What it throws, the question throws that needed it. */
+  readonly read: (digest: string) => Uint8Array;
+  /** BTFs that are held at a time; a kernel's takes 5 to 10 MB. Default 4. */
+  readonly open?: number;
+  /** Kernels whose answers are kept when their BTF is not; some KB for each package that was asked about. Default 1024. */
+  readonly remember?: number;
+}
+
+/** Kernel types by digest, for decisions about many nodes: kernels of one digest are opened once. */
+export interface KernelTypesCache {
+  get(digest: string): KernelTypes;
+}
+
+/** Answers of one kernel. The relocations of an object form a tree, since an answer may depend on those before it. */
+interface Answers {
+  has: Map<string, boolean>;
+  enumerators: Map<string, ReadonlySet<string> | undefined>;
+  /** By the text of the local types. */
+  relocations: Map<string | undefined, Step>;
+}
+
+interface Step {
+  answer?: RelocationAnswer;
+  next: Map<string, Step>;
+}
+
+/** How far one reader of local types has come. */
+interface Cursor {
+  step: Step;
+  path: LocalRelocation[];
+}
+
+/**
+ * Keeps the kernels that were asked last, and the answers of many more, both bounded: over a fleet whose nodes come in any order, each
+ * different kernel's BTF is read about once, and the time for a node does not depend on how many there are.
+ */
+export function createKernelTypesCache(options: KernelTypesCacheOptions): KernelTypesCache {
+  const opened = new Map<string, KernelTypes>();
+  const remembered = new Map<string, KernelTypes>();
+  const open = (digest: string): KernelTypes =>
+    recent(opened, digest, options.open ?? 4, () => openKernelTypes(() => options.read(digest)));
+  return {
+    get: (digest) => recent(remembered, digest, options.remember ?? 1024, () => remember(() => open(digest))),
+  };
+}
+
+/** The entry of a map that holds the last `limit` used ones. */
+function recent<T>(map: Map<string, T>, key: string, limit: number, make: () => T): T {
+  const value = map.get(key) ?? make();
+  map.delete(key);
+  map.set(key, value);
+  const oldest = map.keys().next();
+  if (map.size > Math.max(1, limit) && oldest.done === false) map.delete(oldest.value);
+  return value;
+}
+
+function remember(open: () => KernelTypes): KernelTypes {
+  const answers: Answers = { has: new Map(), enumerators: new Map(), relocations: new Map() };
+  const cursors = new WeakMap<LocalTypes, Cursor>();
+  return {
+    ...openKernelTypes(() => new Uint8Array(0)),
+    has: (kind, name) => once(answers.has, `${kind} ${name}`, () => open().has(kind, name)),
+    enumerators: (name) => once(answers.enumerators, name, () => open().enumerators(name)),
+    relocate(local, relocation) {
+      const cursor = cursors.get(local) ?? { step: stepOf(answers.relocations, local.source), path: [] };
+      cursors.set(local, cursor);
+      cursor.step = stepOf(cursor.step.next, keyOf(relocation));
+      cursor.path.push(relocation);
+      return (cursor.step.answer ??= resolveAgain(open(), local, cursor.path));
+    },
+  };
+}
+
+/** Relocations are resolved in order; to ask one is to have asked those before it. Asking again changes nothing. */
+function resolveAgain(types: KernelTypes, local: LocalTypes, path: readonly LocalRelocation[]): RelocationAnswer {
+  let answer: RelocationAnswer = { outcome: 'poison' };
+  for (const relocation of path) answer = types.relocate(local, relocation);
+  return answer;
+}
+
+function stepOf<K>(steps: Map<K, Step>, key: K): Step {
+  return once(steps, key, () => ({ next: new Map() }));
+}
+
+function keyOf({ relocation, typeId, access, accessSize }: LocalRelocation): string {
+  return `${relocation} ${typeId} ${access} ${accessSize ?? ''}`;
+}
+
+function once<K, T>(map: Map<K, T>, key: K, make: () => T): T {
+  if (map.has(key)) return map.get(key) as T;
+  const value = make();
+  map.set(key, value);
+  return value;
+}

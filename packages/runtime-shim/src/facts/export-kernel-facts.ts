@@ -1,0 +1,142 @@
+import { createHash } from 'node:crypto';
+import { release } from 'node:os';
+import { deflateSync } from 'node:zlib';
+import { helperName } from '@bpfship/bpf-object';
+import { compactBtf, type KernelFacts, type KernelModuleFacts, type Packed } from '@bpfship/portability';
+import type { Kernel, ProbeQuestion } from '../kernel/kernel.ts';
+import { btfKey } from '../kernel/native/find-btf-ids.ts';
+import { PROGRAM_TYPES } from '../kernel/native/names.ts';
+import { readKallsyms } from './kallsyms.ts';
+import { readKernelConfig } from './kernel-config.ts';
+import { listKernelFunctions } from './kernel-functions.ts';
+import { readModules } from './module-btf.ts';
+import { readKernelFacts, recordAnswer } from './read-kernel-facts.ts';
+import { listTracepoints } from './tracefs.ts';
+
+/** Numbers of helpers that are asked for: all that include/uapi/linux/bpf.h lists, which gets no more. */
+const LAST_HELPER = 211;
+/** Of zlib: twice as fast as its default, for 2 % more bytes. */
+const PACK_LEVEL = 4;
+
+/** Types whose programs may call more than the functions that all may (kernel/bpf/btf.c, bpf_prog_type_to_kfunc_hook). */
+const CALL_KERNEL_FUNCTIONS: ReadonlySet<string> = new Set([
+  'socket_filter',
+  'kprobe',
+  'sched_cls',
+  'sched_act',
+  'tracepoint',
+  'xdp',
+  'perf_event',
+  'cgroup_skb',
+  'cgroup_sock_addr',
+  'sk_skb',
+  'sock_ops',
+  'raw_tracepoint',
+  'tracing',
+  'struct_ops',
+  'lsm',
+  'syscall',
+  'netfilter',
+]);
+
+/** In which form the kernel's BTF goes into the facts. */
+export type BtfForm = 'full' | 'compact' | 'none';
+
+/** What to export. */
+export interface ExportFactsOptions {
+  kernel: Kernel;
+  /** The kernel's BTF from `readKernelBtf`; `undefined` where it has none. */
+  btf: Uint8Array | undefined;
+  /** `none` leaves out the BTF of modules too. Default `compact`. */
+  btfForm?: BtfForm;
+  /** Where the kernel shows the BTF of its modules. Default `/sys/kernel/btf`. */
+  btfFolder?: string;
+}
+
+/**
+ * Reads all that any package may ask of this kernel (spec/kernel-facts.md, "Facts that travel"): with the BTF in them, these facts decide
+ * elsewhere as they do here. What cannot be read is left out.
+ *
+ * @throws {KernelError} where libbpf cannot be used.
+ */
+export async function exportKernelFacts(options: ExportFactsOptions): Promise<KernelFacts> {
+  const { kernel, btf, btfForm = 'compact', btfFolder = '/sys/kernel/btf' } = options;
+  // The worker asks while this thread reads and packs.
+  const [facts, packed, kconfig, asked] = await Promise.all([
+    readKernelFacts({ kernel, btf }),
+    packLists(btf, btfForm, btfFolder),
+    readKernelConfig(release()),
+    askForCalls(kernel, btf),
+  ]);
+  const travelling: KernelFacts = {
+    ...facts,
+    ...packed,
+    btf: { ...facts.btf, ...packed.btf },
+    ...(kconfig === undefined ? {} : { kconfig }),
+  };
+  // Without the right to ask, only what is allowed all the same is known.
+  for (const { question, answer } of asked)
+    if (facts.privileges.load || answer) recordAnswer(travelling, question, answer);
+  return travelling;
+}
+
+/** Every helper for every program type; and every kernel function, for the types whose programs may call some. */
+async function askForCalls(
+  kernel: Kernel,
+  btf: Uint8Array | undefined,
+): Promise<{ question: ProbeQuestion; answer: boolean | undefined }[]> {
+  const helpers = Array.from({ length: LAST_HELPER }, (_, i) => helperName(i + 1));
+  const functions = btf ? listKernelFunctions(btf) : [];
+  const questions = PROGRAM_TYPES.slice(1).flatMap((programType): ProbeQuestion[] => [
+    ...helpers.map((helper): ProbeQuestion => ({ kind: 'helper', programType, helper })),
+    ...(CALL_KERNEL_FUNCTIONS.has(programType) ? functions : []).map(({ name }): ProbeQuestion => ({
+      kind: 'kfunc',
+      programType,
+      kfunc: name,
+    })),
+  ]);
+  const ids = Object.fromEntries(functions.map(({ name, id }) => [btfKey('func', name), id]));
+  const answers = await kernel.probe(questions, ids);
+  return questions.map((question, i) => ({ question, answer: answers[i] }));
+}
+
+async function packLists(
+  btf: Uint8Array | undefined,
+  form: BtfForm,
+  btfFolder: string,
+): Promise<Pick<KernelFacts, 'symbols' | 'tracepoints' | 'modules'> & { btf: Partial<KernelFacts['btf']> }> {
+  const [kallsyms, tracepoints, modules] = await Promise.all([
+    readKallsyms(),
+    listTracepoints(),
+    readModules(btfFolder),
+  ]);
+  const lists = kallsyms?.list();
+  return {
+    btf: btf ? btfMembers(btf, form) : {},
+    ...(lists ? { symbols: { functions: packText(lists.functions), variables: packText(lists.variables) } } : {}),
+    ...(tracepoints === undefined ? {} : { tracepoints: packText(tracepoints) }),
+    modules: Object.fromEntries([...modules].map(([name, bytes]) => [name, moduleFacts(bytes, form)])),
+  };
+}
+
+function btfMembers(btf: Uint8Array, form: BtfForm): Partial<KernelFacts['btf']> {
+  if (form === 'full') return { data: Buffer.from(btf).toString('base64') };
+  return form === 'compact' ? { compact: pack(compactBtf(btf)) } : {};
+}
+
+function moduleFacts(bytes: Uint8Array, form: BtfForm): KernelModuleFacts {
+  return {
+    digest: `sha256:${createHash('sha256').update(bytes).digest('hex')}`,
+    size: bytes.length,
+    ...(form === 'none' ? {} : { btf: pack(compactBtf(bytes)) }),
+  };
+}
+
+function packText(text: string): Packed {
+  return pack(Buffer.from(text, 'latin1'));
+}
+
+function pack(bytes: Uint8Array): Packed {
+  const packed = deflateSync(bytes, { level: PACK_LEVEL });
+  return { encoding: 'zlib', size: bytes.length, data: packed.toString('base64') };
+}
