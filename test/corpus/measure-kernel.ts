@@ -6,7 +6,6 @@ import { basename, dirname, join } from 'node:path';
 import type { KernelFacts } from '@bpfship/portability';
 import { CACHE } from '../../tools/machine/debian-archive.ts';
 import { fetchKernel } from '../../tools/machine/kernels.ts';
-import { collectRequirements } from './collect-requirements.ts';
 import { compileDriver, DRIVER } from './compile-driver.ts';
 import { type CorpusGuest, runCorpusGuest } from './run-corpus-guest.ts';
 import { readTruth, type Truth } from './truth.ts';
@@ -20,8 +19,8 @@ export interface Measurement {
   /** `uname -r`. */
   release: string;
   truth: Truth[];
+  /** With the kernel's BTF in them. */
   facts: KernelFacts;
-  btf: Uint8Array;
 }
 
 /**
@@ -39,9 +38,7 @@ export async function measureKernel(kernel: string, objects: readonly string[]):
   const missing = objects.filter((path) => !existsSync(kept(path)));
   const work = mkdtempSync(join(tmpdir(), 'bpfship-corpus-'));
   try {
-    const requirements = join(work, 'requirements.json');
-    writeFileSync(requirements, JSON.stringify(collectRequirements(objects)));
-    const guest = { kernel, driver: compileDriver(work), requirements, objects: missing, output };
+    const guest = { kernel, driver: compileDriver(work), objects: missing, output };
     if (kernel === HOST) measureHere(guest);
     else await runCorpusGuest(guest);
   } finally {
@@ -50,7 +47,7 @@ export async function measureKernel(kernel: string, objects: readonly string[]):
   if (missing.length > 0) keepTruth(readTruth(join(output, 'truth.jsonl')), missing, kept);
   const facts = JSON.parse(readFileSync(join(output, 'facts.json'), 'utf8')) as KernelFacts;
   const truth = objects.flatMap((path) => readTruth(kept(path)));
-  return { kernel, release: name, truth, facts, btf: readFileSync(join(output, 'vmlinux.btf')) };
+  return { kernel, release: name, truth, facts };
 }
 
 /** Path of what a kernel did with an object: by all that decides it. */
@@ -69,8 +66,8 @@ function keepTruth(truth: readonly Truth[], objects: readonly string[], kept: (p
   }
 }
 
-function measureHere({ driver, requirements, objects, output }: CorpusGuest): void {
-  execFileSync(process.execPath, [join(import.meta.dirname, 'guest-facts.ts'), requirements, output]);
+function measureHere({ driver, objects, output }: CorpusGuest): void {
+  execFileSync(process.execPath, [join(import.meta.dirname, 'guest-facts.ts'), output]);
   if (objects.length === 0) return;
   const lines = execFileSync(driver, [...objects], { encoding: 'utf8', maxBuffer: 256 * 1024 * 1024 });
   writeFileSync(join(output, 'truth.jsonl'), lines);

@@ -11,8 +11,6 @@ export interface CorpusGuest {
   kernel: string;
   /** The compiled driver. */
   driver: string;
-  /** JSON of the requirements that the facts must answer. */
-  requirements: string;
   /** BPF object files; their file names must differ. None: the facts alone. */
   objects: readonly string[];
   /** Folder for truth.jsonl, facts.json and vmlinux.btf. */
@@ -27,7 +25,7 @@ const DISK_SIZE = 96 * 1024 * 1024;
 const TIMEOUT_MS = 3_600_000;
 
 /** Loads every program of the objects alone on a real kernel, and reads the kernel's facts in the same guest. */
-export async function runCorpusGuest({ kernel, driver, requirements, objects, output }: CorpusGuest): Promise<void> {
+export async function runCorpusGuest({ kernel, driver, objects, output }: CorpusGuest): Promise<void> {
   const folder = mkdtempSync(join(tmpdir(), 'bpfship-disk-'));
   try {
     const disk = join(folder, 'disk');
@@ -37,14 +35,13 @@ export async function runCorpusGuest({ kernel, driver, requirements, objects, ou
       kernel,
       files: {
         '/corpus/load-alone': driver,
-        '/corpus/requirements.json': requirements,
         '/bpfship/guest-facts.ts': join(import.meta.dirname, 'guest-facts.ts'),
         ...Object.fromEntries(objects.map((path) => [`/corpus/objects/${basename(path)}`, path])),
         ...configFile(kernel),
       },
       command: [
         'mkdir -p /run/out',
-        'node --disable-warning=ExperimentalWarning /bpfship/guest-facts.ts /corpus/requirements.json /run/out',
+        'node --disable-warning=ExperimentalWarning /bpfship/guest-facts.ts /run/out',
         ...(objects.length > 0 ? ['/corpus/load-alone /corpus/objects/* > /run/out/truth.jsonl'] : []),
         'cat /proc/modules > /run/out/modules',
         'tar -c -f /dev/vda -C /run/out . && sync',
