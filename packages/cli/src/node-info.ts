@@ -1,5 +1,5 @@
 import type { BtfIndex } from '@bpfship/media-types';
-import type { KernelFacts } from '@bpfship/portability';
+import { type KernelFacts, neededFacts } from '@bpfship/portability';
 import { type BtfForm, exportKernelFacts, openKernel, readKernelBtf, readKernelFacts } from '@bpfship/runtime-shim';
 
 /** What `bpfship info` shows of a node. */
@@ -13,8 +13,7 @@ export interface NodeInfo {
 export async function readFactsFor(index: BtfIndex): Promise<{ facts: KernelFacts; btf: Uint8Array | undefined }> {
   await using kernel = openKernel();
   const btf = await readKernelBtf();
-  const requirements = index.variants.flatMap((variant) => variant.requirements);
-  return { facts: await readKernelFacts({ kernel, btf, for: requirements }), btf };
+  return { facts: await readKernelFacts({ kernel, btf, for: neededFacts(index.variants) }), btf };
 }
 
 function known(table: Record<string, boolean>): string {

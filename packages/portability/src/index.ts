@@ -2,6 +2,7 @@ export { decide, type DecideOptions } from './decide.ts';
 export { explainSelection, selectionRows, type SelectionRow } from './explain.ts';
 export type { KernelBtfFacts, KernelFacts, KernelModuleFacts, KernelPrivileges, Packed } from './facts.ts';
 export { compactBtf } from './facts-compact-btf.ts';
+export { neededFacts } from './facts-needed.ts';
 export { answerHook, type HookSources } from './facts-hooks.ts';
 export { type NameList, openNameList } from './facts-packed.ts';
 export { factsBtf, factsTypes } from './facts-view.ts';

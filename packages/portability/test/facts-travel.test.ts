@@ -104,20 +104,20 @@ function factsWith(btf: KernelFacts['btf']): KernelFacts {
   };
 }
 
-function bytesOf(btf: KernelFacts['btf']): string | undefined {
+function btfBytes(btf: KernelFacts['btf']): string | undefined {
   const open = factsBtf(parseKernelFacts(factsWith(btf)));
   return open && Buffer.from(open()).toString();
 }
 
 describe('facts that travel', () => {
   it('carry BTF whole or packed, or in a way that is not known yet', () => {
-    expect(bytesOf({ available: true, data: Buffer.from('types').toString('base64') })).toBe('types');
-    expect(bytesOf({ available: true, compact: pack('types') })).toBe('types');
+    expect(btfBytes({ available: true, data: Buffer.from('types').toString('base64') })).toBe('types');
+    expect(btfBytes({ available: true, compact: pack('types') })).toBe('types');
     expect(
-      bytesOf({ available: true, compact: { encoding: 'from-the-future', size: 5, data: 'AAAA' } }),
+      btfBytes({ available: true, compact: { encoding: 'from-the-future', size: 5, data: 'AAAA' } }),
     ).toBeUndefined();
-    expect(bytesOf({ available: true })).toBeUndefined();
-    expect(() => bytesOf({ available: false, compact: pack('types') })).toThrow(/btf\.compact/);
+    expect(btfBytes({ available: true })).toBeUndefined();
+    expect(() => btfBytes({ available: false, compact: pack('types') })).toThrow(/btf\.compact/);
   });
 
   it('leaves BTF alone that cannot be read', () => {

@@ -1,5 +1,4 @@
 import { createHash } from 'node:crypto';
-import { release } from 'node:os';
 import { deflateSync } from 'node:zlib';
 import { helperName } from '@bpfship/bpf-object';
 import { compactBtf, type KernelFacts, type KernelModuleFacts, type Packed } from '@bpfship/portability';
@@ -7,7 +6,6 @@ import type { Kernel, ProbeQuestion } from '../kernel/kernel.ts';
 import { btfKey } from '../kernel/native/find-btf-ids.ts';
 import { PROGRAM_TYPES } from '../kernel/native/names.ts';
 import { readKallsyms } from './kallsyms.ts';
-import { readKernelConfig } from './kernel-config.ts';
 import { listKernelFunctions } from './kernel-functions.ts';
 import { readModules } from './module-btf.ts';
 import { readKernelFacts, recordAnswer } from './read-kernel-facts.ts';
@@ -62,17 +60,15 @@ export interface ExportFactsOptions {
 export async function exportKernelFacts(options: ExportFactsOptions): Promise<KernelFacts> {
   const { kernel, btf, btfForm = 'compact', btfFolder = '/sys/kernel/btf' } = options;
   // The worker asks while this thread reads and packs.
-  const [facts, packed, kconfig, asked] = await Promise.all([
+  const [facts, packed, asked] = await Promise.all([
     readKernelFacts({ kernel, btf }),
     packLists(btf, btfForm, btfFolder),
-    readKernelConfig(release()),
     askForCalls(kernel, btf),
   ]);
   const travelling: KernelFacts = {
     ...facts,
     ...packed,
     btf: { ...facts.btf, ...packed.btf },
-    ...(kconfig === undefined ? {} : { kconfig }),
   };
   // Without the right to ask, only what is allowed all the same is known.
   for (const { question, answer } of asked)

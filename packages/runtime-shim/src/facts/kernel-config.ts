@@ -1,24 +1,22 @@
-import { readFile } from 'node:fs/promises';
 import { promisify } from 'node:util';
 import { gunzip } from 'node:zlib';
+import { readBounded } from './read-bounded.ts';
 
 /** A kernel configuration has about 10,000 lines. */
 const MAX_SIZE: number = 16 * 1024 * 1024;
 
-/** The kernel's configuration: from the kernel itself, or from the file that the distribution ships. `undefined` where there is none. */
+/**
+ * The kernel's configuration, from where the loader takes it (libbpf.c, bpf_object__read_kconfig_file): the file that the distribution
+ * ships, packed or not, or the kernel itself. `undefined` where neither can be opened: then the loader gives up every object that asks for
+ * an option.
+ */
 export async function readKernelConfig(release: string): Promise<Record<string, string> | undefined> {
-  const compressed = await readFile('/proc/config.gz').catch(() => undefined);
-  if (compressed) {
-    const text = await promisify(gunzip)(compressed, { maxOutputLength: MAX_SIZE }).catch(() => undefined);
+  for (const path of [`/boot/config-${release}`, '/proc/config.gz']) {
+    const bytes = await readBounded(path, MAX_SIZE);
+    if (!bytes) continue;
+    const packed = bytes[0] === 0x1f && bytes[1] === 0x8b;
+    const text = packed ? await promisify(gunzip)(bytes, { maxOutputLength: MAX_SIZE }).catch(() => undefined) : bytes;
     if (text) return parseConfig(text.toString('latin1'));
-  }
-  for (const path of [
-    `/boot/config-${release}`,
-    `/usr/lib/modules/${release}/config`,
-    `/lib/modules/${release}/build/.config`,
-  ]) {
-    const text = await readFile(path, 'latin1').catch(() => undefined);
-    if (text !== undefined && text.length <= MAX_SIZE) return parseConfig(text);
   }
   return undefined;
 }

@@ -6,10 +6,17 @@ const UBUNTU_SIGNATURE = '/proc/version_signature';
 /**
  * The value that the loader gives `LINUX_KERNEL_VERSION` (libbpf_probes.c, get_kernel_version): distributions whose `uname -r` says
  * something else tell the version elsewhere. 0 where nothing tells it.
+ *
+ * @param loader - version of the libbpf that will load: before 1.2 it takes no notice of what Debian says.
  */
-export async function readKernelVersion(): Promise<number> {
+export async function readKernelVersion(loader: string): Promise<number> {
   const signature = await readFile(UBUNTU_SIGNATURE, 'latin1').catch(() => '');
-  return kernelVersionOf({ signature, release: release(), version: version() });
+  return kernelVersionOf({ signature, release: release(), version: readsDebian(loader) ? version() : '' });
+}
+
+function readsDebian(loader: string): boolean {
+  const [major = 0, minor = 0] = loader.split('.').map(Number);
+  return major > 1 || (major === 1 && minor >= 2);
 }
 
 /** What {@link readKernelVersion} goes by: Ubuntu's signature, `uname -r`, `uname -v`. */

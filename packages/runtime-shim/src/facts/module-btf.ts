@@ -1,6 +1,6 @@
 import { readdir } from 'node:fs/promises';
 import { join } from 'node:path';
-import { parseBtf } from '@bpfship/bpf-object';
+import { type Btf, parseBtf } from '@bpfship/bpf-object';
 import type { TypeKind } from '@bpfship/portability';
 import { readBounded } from './read-bounded.ts';
 
@@ -26,6 +26,8 @@ export async function findInModules<T extends ModuleName>(
   folder: string,
 ): Promise<Set<T>> {
   const found = new Set<T>();
+  let opened: Btf | undefined;
+  const openBase = (): Btf => (opened ??= parseBtf(base));
   if (wanted.length === 0) return found;
   for (const module of await listModules(folder)) {
     const open = wanted.filter((question) => !found.has(question));
@@ -34,7 +36,7 @@ export async function findInModules<T extends ModuleName>(
     const bytes = await readBounded(join(folder, module), MAX_SIZE);
     // Most modules have none of the names: only what has one is read type by type.
     const likely = open.filter(({ name }) => bytes?.includes(`\0${name}\0`));
-    if (bytes && likely.length > 0) for (const question of namesIn(bytes, base, likely)) found.add(question);
+    if (bytes && likely.length > 0) for (const question of namesIn(bytes, openBase, likely)) found.add(question);
   }
   return found;
 }
@@ -54,9 +56,9 @@ async function listModules(folder: string): Promise<string[]> {
   return names.filter((name) => name !== 'vmlinux').sort();
 }
 
-function namesIn<T extends ModuleName>(bytes: Uint8Array, base: Uint8Array, wanted: readonly T[]): T[] {
+function namesIn<T extends ModuleName>(bytes: Uint8Array, base: () => Btf, wanted: readonly T[]): T[] {
   try {
-    const btf = parseBtf(bytes, { base: parseBtf(base) });
+    const btf = parseBtf(bytes, { base: base() });
     return wanted.filter(({ name, kinds }) => kinds.some((kind) => btf.typesNamed(name, kind).length > 0));
   } catch {
     // BTF that cannot be read says nothing.

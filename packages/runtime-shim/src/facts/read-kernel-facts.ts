@@ -46,7 +46,7 @@ export async function readKernelFacts(options: ReadFactsOptions): Promise<Kernel
     readHooks(options.for ?? [], btf),
     readSystemState(),
     needsConfig(options.for) ? readKernelConfig(release()) : undefined,
-    readKernelVersion(),
+    kernel.library().then(({ version }) => readKernelVersion(version)),
   ]);
   const facts: KernelFacts = {
     schemaVersion: 1,
@@ -65,6 +65,7 @@ export async function readKernelFacts(options: ReadFactsOptions): Promise<Kernel
     ...state,
     ...(kconfig === undefined ? {} : { kconfig }),
   };
+  if (needsConfig(options.for) && (kconfig || privileges.load)) facts.features['kernel-config'] = kconfig !== undefined;
   // What is refused to a process without rights may be there for others.
   const answerFor = (i: number): boolean | undefined => (privileges.load || answers[i] ? answers[i] : undefined);
   for (const [i, question] of questions.entries()) recordAnswer(facts, question, answerFor(i));
@@ -143,5 +144,11 @@ function btfIdsFor(questions: readonly ProbeQuestion[], btf: Uint8Array | undefi
 }
 
 function needsConfig(requirements: readonly Requirement[] | undefined): boolean {
-  return requirements === undefined || requirements.some(({ kind }) => kind === 'kconfig');
+  return (
+    requirements === undefined ||
+    requirements.some(
+      (requirement) =>
+        requirement.kind === 'kconfig' || ('value' in requirement && requirement['value'] === 'kernel-config'),
+    )
+  );
 }

@@ -27,6 +27,8 @@ const HELPER = { mapLookup: 1, randomNumber: 7 } as const;
 const ifHalfEqual = (dst: number, imm: number, offset: number): Instruction => ({ code: 0x16, dst, imm, offset });
 const ifHalfNotEqual = (dst: number, imm: number, offset: number): Instruction => ({ code: 0x56, dst, imm, offset });
 const ifGreater = (dst: number, imm: number, offset: number): Instruction => ({ code: 0x25, dst, imm, offset });
+const ifGreaterThan = (dst: number, src: number, offset: number): Instruction => ({ code: 0x2d, dst, src, offset });
+const MASK_R0 = (imm: number): Instruction => ({ code: 0x57, dst: 0, imm });
 const SUCCEED: readonly Instruction[] = [MOV_R0_0, EXIT];
 
 /** The end of a program that loads only where the verifier knows that the register holds 5. */
@@ -104,6 +106,56 @@ const PROGRAMS: Readonly<Record<string, readonly (readonly Instruction[])[]>> = 
   'zero-exclusion': [[RANDOM_TO_R0, ifEqual(0, 0, 2), ifNotEqual(0, 0, 1), FORBIDDEN, ...SUCCEED]],
   // Not 5, and then not 5 (7.1)
   'constant-exclusion': [[RANDOM_TO_R0, ifEqual(0, 5, 2), ifNotEqual(0, 5, 1), FORBIDDEN, ...SUCCEED]],
+  // "or", "xor" and "*" with a register of which only a range is known leave known what they can (6.9)
+  'operand-ranges': [
+    [
+      RANDOM_TO_R0,
+      MASK_R0(0xff),
+      moveNumber(1, 0),
+      { code: 0x2f, dst: 1, src: 0 },
+      ifEqual(1, 0, 1),
+      FORBIDDEN,
+      ...SUCCEED,
+    ],
+    ...[0x4f, 0xaf].map((code) => [
+      RANDOM_TO_R0,
+      MASK_R0(0x0f),
+      moveNumber(1, 0x100),
+      { code, dst: 1, src: 0 },
+      { code: 0x57, dst: 1, imm: 0x100 },
+      ifEqual(1, 0x100, 1),
+      FORBIDDEN,
+      ...SUCCEED,
+    ]),
+  ],
+  // Comparisons of a number with a range, and of two ranges (6.8)
+  'range-comparisons': [
+    [RANDOM_TO_R0, MASK_R0(7), moveNumber(1, 16), ifGreaterThan(1, 0, 1), FORBIDDEN, ...SUCCEED],
+    [
+      RANDOM_TO_R0,
+      MASK_R0(7),
+      move(6, 0),
+      RANDOM_TO_R0,
+      MASK_R0(7),
+      addNumber(0, 8),
+      ifGreaterThan(0, 6, 1),
+      FORBIDDEN,
+      ...SUCCEED,
+    ],
+  ],
+  // Zeros from a register on the stack stay known where others are overwritten (before 6.9: that tells of the slot, then of its bytes)
+  'zero-register-bytes': [
+    [
+      moveNumber(1, 0),
+      store(8, 10, -8, 1),
+      RANDOM_TO_R0,
+      store(4, 10, -4, 0),
+      load(4, 2, 10, -8),
+      ifEqual(2, 0, 1),
+      FORBIDDEN,
+      ...SUCCEED,
+    ],
+  ],
   'constant-division': [[moveNumber(1, 10), { code: 0x37, dst: 1, imm: 2 }, ...endIfKnown(1)]],
   // Minus, and swapping bytes
   'constant-unary': [
@@ -156,6 +208,23 @@ export const ABILITY_PROGRAMS: Readonly<Record<string, FeatureProbe>> = {
           ...endIfKnown(2),
         ],
       ]),
+    ),
+  // A look-up in an array with a key on the stack that is known gives an element (6.14): it is read without asking.
+  'constant-key-lookups': (bpf, attempt) =>
+    withMap(bpf, createMap(bpf, 'array', { value: 8, entries: 2 }), (map) =>
+      tryAll(
+        attempt,
+        [0, 1].map((key) => [
+          moveNumber(1, key),
+          store(4, 10, -8, 1),
+          ...mapAddress(1, map),
+          move(2, 10),
+          addNumber(2, -8),
+          CALL(HELPER.mapLookup),
+          load(8, 1, 0, 0),
+          ...SUCCEED,
+        ]),
+      ),
     ),
   // The address of a kernel variable, which is not 0
   'nonnull-btf-pointers': notNull('var', ['runqueues', 'bpf_prog_active', 'bpf_user_rnd_state']),

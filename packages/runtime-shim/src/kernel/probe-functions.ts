@@ -78,6 +78,11 @@ export const FUNCTION_PROGRAMS: Readonly<Record<string, FeatureProbe>> = {
     ],
     [load(8, 3, 2, 0), ...endIfKnown(3)],
   ]),
+  // A callback that is called no time is not verified (6.7)
+  'counted-callbacks': withFunctions(STATIC, true, [
+    [moveNumber(1, 0), ...functionAddress(2, 6), moveNumber(3, 0), moveNumber(4, 0), CALL(HELPER_LOOP), MOV_R0_0, EXIT],
+    [FORBIDDEN, EXIT],
+  ]),
   // Enums of 8 bytes in BTF (6.0)
   enum64: (bpf) =>
     closed(bpf, loadBtf(bpf, { types: [[1, btfInfo(BTF_KIND.enum64, 1), 8, 3, 1, 1]], names: ['e', 'v'] })),

@@ -14,7 +14,7 @@ import {
   type GraphSource,
   type ReadOnlyTarget,
 } from '@bpfship/oras-client';
-import { decide, type Selection, type Verdict } from '@bpfship/portability';
+import { decide, type Selection, type Verdict, neededFacts } from '@bpfship/portability';
 import { type Policy, verifyArtifact } from '@bpfship/trust';
 import { readKernelBtf } from '../facts/kernel-btf.ts';
 import { readKernelFacts } from '../facts/read-kernel-facts.ts';
@@ -80,12 +80,11 @@ export async function preparePackage(
       const parsed = parseBtfIndex(config);
       checkPackage(manifest, parsed);
       const [kernelBtf] = await Promise.all([reading, opening]);
-      const requirements = parsed.variants.flatMap((variant) => variant.requirements);
       return {
         index: parsed,
         indexBytes: config,
         btf: kernelBtf,
-        facts: await readKernelFacts({ kernel, btf: kernelBtf, for: requirements }),
+        facts: await readKernelFacts({ kernel, btf: kernelBtf, for: neededFacts(parsed.variants) }),
       };
     },
     ({ facts: read, indexBytes: config }) => ({

@@ -2,7 +2,14 @@ import { release } from 'node:os';
 import { describe, expect, it } from 'vitest';
 import { deriveRequirements, parseBtf, readBpfObject } from '@bpfship/bpf-object';
 import type { BtfIndex, Variant } from '@bpfship/media-types';
-import { decide, factsBtf, type KernelFacts, kernelFactsBytes, parseKernelFacts } from '@bpfship/portability';
+import {
+  decide,
+  factsBtf,
+  type KernelFacts,
+  kernelFactsBytes,
+  neededFacts,
+  parseKernelFacts,
+} from '@bpfship/portability';
 import { exportKernelFacts, type BtfForm } from '../../src/facts/export-kernel-facts.ts';
 import { readKernelBtf } from '../../src/facts/kernel-btf.ts';
 import { readKernelFacts } from '../../src/facts/read-kernel-facts.ts';
@@ -24,21 +31,28 @@ const SOURCES: Readonly<Record<string, string>> = {
   targets: `SEC("fentry/do_exit") int a(void *c) { return 0; } SEC("fexit/no_such_function") int b(void *c) { return 0; } SEC("tp_btf/sched_switch") int c(void *c) { return 0; } SEC("lsm/file_open") int d(void *c) { return 0; } SEC("iter/task") int e(void *c) { return 0; }`,
   tracepoints: `SEC("tp/sched/sched_switch") int a(void *c) { return 0; } SEC("tp/no/such") int b(void *c) { return 0; } SEC("raw_tp/no_such") int c(void *c) { return 0; }`,
   symbols: `extern const void do_exit __ksym; extern const void no_such_symbol __ksym __weak; extern const int runqueues __ksym __weak; extern int CONFIG_BPF __kconfig __weak; extern int CONFIG_NO_SUCH __kconfig;
-    SEC("raw_tp/sys_enter") int a(void *c) { return &do_exit && &no_such_symbol && &runqueues && CONFIG_BPF && CONFIG_NO_SUCH; }`,
+    SEC("raw_tp/sys_enter") int a(void *c) { return (long)&do_exit + (&no_such_symbol ? 1 : 0) + (&runqueues ? 1 : 0) + CONFIG_BPF + CONFIG_NO_SUCH; }`,
+  guarded: `${FIELDS} extern int CONFIG_BPF __kconfig __weak; extern int LINUX_KERNEL_VERSION __kconfig; extern _Bool LINUX_HAS_BPF_COOKIE __kconfig; extern void no_such_kfunc(void) __ksym __weak; extern const void do_exit __ksym __weak; volatile const int wanted = 1;
+    static int bad(void) { struct task_struct *t = (void *)bpf_get_current_task(); return t->no_such_field; }
+    SEC("raw_tp/sys_enter") int a(void *c) { if (CONFIG_BPF == 7) return bad(); return 0; }
+    SEC("raw_tp/sys_exit") int b(void *c) { if (LINUX_KERNEL_VERSION < 100 || (LINUX_HAS_BPF_COOKIE && !wanted)) return bad(); return 0; }
+    SEC("raw_tp/sched_switch") int d(void *c) { if (no_such_kfunc) no_such_kfunc(); if (!&do_exit) return bad(); return 0; }`,
   kfuncs: `extern void *bpf_dynptr_slice(const void *, unsigned, void *, unsigned) __ksym; extern void no_such_kfunc(void) __ksym __weak;
     SEC("xdp") int a(void *c) { if (no_such_kfunc) no_such_kfunc(); return bpf_dynptr_slice(c, 0, 0, 0) != 0; }`,
 };
 
 function variantOf(name: string, source: string): Variant {
-  const { requirements, types } = deriveRequirements(readBpfObject(compileObject(source)));
-  const layer = `sha256:${'0'.repeat(64)}`;
+  const object = readBpfObject(compileObject(source));
+  const { requirements, types, guards } = deriveRequirements(object);
   const variant = {
     name,
-    layer,
+    layer: `sha256:${'0'.repeat(64)}`,
     platform: { byteOrder: 'little' },
-    maps: [],
-    requirements,
+    programs: object.programs.map((program) => ({ name: program.name })),
+    maps: object.maps.map((map) => ({ name: map.name, type: map.type })),
     types: Buffer.from(types).toString('base64'),
+    requirements,
+    guards,
   };
   return variant as unknown as Variant;
 }
@@ -58,7 +72,7 @@ describe.skipIf(!IS_ROOT)('exportKernelFacts', () => {
     for (const [name, source] of Object.entries(SOURCES)) {
       const variant = variantOf(name, source);
       const index = { variants: [variant] } as unknown as BtfIndex;
-      const facts = await readKernelFacts({ kernel, btf, for: variant.requirements });
+      const facts = await readKernelFacts({ kernel, btf, for: neededFacts([variant]) });
       const here = decide({ index, facts, ...(btf ? { btf } : {}) });
       expect([name, decide({ index, facts: compact })]).toEqual([name, here]);
       expect([name, decide({ index, facts: whole })]).toEqual([name, here]);
