@@ -1,6 +1,8 @@
 import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import type { Requirement } from '@bpfship/media-types';
+import { neededFacts } from '@bpfship/portability';
 import { afterAll, beforeAll, describe, expect } from 'vitest';
 import { itNeeds } from '../support/capabilities.ts';
 import { compareAll, type ComparedProgram, type Comparison } from './compare.ts';
@@ -15,11 +17,13 @@ const itInGuest = itNeeds('qemu', 'debian-archive');
 let folder: string;
 let paths: string[];
 let objects: DescribedObject[];
+let needed: Requirement[];
 
 beforeAll(() => {
   folder = mkdtempSync(join(tmpdir(), 'bpfship-idioms-'));
   paths = compileIdioms(folder, { flavours: ['O2-v3'], idioms: SLICE });
   objects = describeObjects(paths);
+  needed = neededFacts(objects.flatMap(({ programs }) => programs.flatMap(({ variant }) => variant ?? [])));
 });
 afterAll(() => rmSync(folder, { recursive: true, force: true }));
 
@@ -33,7 +37,7 @@ describe.each(kernels)('verdicts beside Debian’s Linux %s', (series) => {
   itInGuest(
     'refuse nothing that loads, and what they call loadable loads',
     async () => {
-      const { truth, facts } = await measureKernel(series, paths);
+      const { truth, facts } = await measureKernel(series, paths, needed);
       const compared = compareAll(
         objects.flatMap((object) => giveVerdicts(object, facts)),
         truth,

@@ -3,6 +3,7 @@ import { createHash } from 'node:crypto';
 import { existsSync, mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { release, tmpdir } from 'node:os';
 import { basename, dirname, join } from 'node:path';
+import type { Requirement } from '@bpfship/media-types';
 import type { KernelFacts } from '@bpfship/portability';
 import { CACHE } from '../../tools/machine/debian-archive.ts';
 import { fetchKernel } from '../../tools/machine/kernels.ts';
@@ -28,8 +29,13 @@ export interface Measurement {
  * facts are read anew, since it is their reader that changes.
  *
  * @param kernel - a series, or {@link HOST}.
+ * @param needed - what the facts must answer. Default: everything, as `bpfship facts` exports it, which takes an emulated guest a minute.
  */
-export async function measureKernel(kernel: string, objects: readonly string[]): Promise<Measurement> {
+export async function measureKernel(
+  kernel: string,
+  objects: readonly string[],
+  needed?: readonly Requirement[],
+): Promise<Measurement> {
   const name = kernel === HOST ? release() : fetchKernel(kernel).release;
   const output = join(CACHE, 'corpus', 'kernels', kernel);
   rmSync(output, { recursive: true, force: true });
@@ -38,7 +44,15 @@ export async function measureKernel(kernel: string, objects: readonly string[]):
   const missing = objects.filter((path) => !existsSync(kept(path)));
   const work = mkdtempSync(join(tmpdir(), 'bpfship-corpus-'));
   try {
-    const guest = { kernel, driver: compileDriver(work), objects: missing, output };
+    const neededPath = join(work, 'needed.json');
+    if (needed !== undefined) writeFileSync(neededPath, JSON.stringify(needed));
+    const guest = {
+      kernel,
+      driver: compileDriver(work),
+      objects: missing,
+      output,
+      ...(needed === undefined ? {} : { neededPath }),
+    };
     if (kernel === HOST) measureHere(guest);
     else await runCorpusGuest(guest);
   } finally {
@@ -66,8 +80,12 @@ function keepTruth(truth: readonly Truth[], objects: readonly string[], kept: (p
   }
 }
 
-function measureHere({ driver, objects, output }: CorpusGuest): void {
-  execFileSync(process.execPath, [join(import.meta.dirname, 'guest-facts.ts'), output]);
+function measureHere({ driver, objects, output, neededPath }: CorpusGuest): void {
+  execFileSync(process.execPath, [
+    join(import.meta.dirname, 'guest-facts.ts'),
+    output,
+    ...(neededPath ? [neededPath] : []),
+  ]);
   if (objects.length === 0) return;
   const lines = execFileSync(driver, [...objects], { encoding: 'utf8', maxBuffer: 256 * 1024 * 1024 });
   writeFileSync(join(output, 'truth.jsonl'), lines);

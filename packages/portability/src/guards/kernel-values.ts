@@ -2,7 +2,6 @@ import type { GuardValue, Requirement } from '@bpfship/media-types';
 import { lookUp } from '../answer.ts';
 import { hookAnswer } from '../facts-view.ts';
 import type { RuleContext } from '../rules/context.ts';
-import { hookAnswer } from '../facts-view.ts';
 import { kconfigValue } from './kconfig-value.ts';
 
 /** An address that the loader puts in: not 0, and otherwise not known. */
