@@ -9,9 +9,11 @@ import { CACHE } from './machine/debian-archive.ts';
 import { KERNEL_SERIES } from './machine/kernels.ts';
 
 // `npm run test:corpus`: verdicts beside what real kernels do. Arguments: kernels (default all series and `host`), and
-// `--set=idioms|real` for one set of objects. Fails where a verdict refuses what a kernel loads.
+// `--set=idioms|real` for one set of objects; `--kept-facts`
+// boots nothing that was measured before. Fails where a verdict refuses what a kernel loads.
 const args = process.argv.slice(2);
 const sets = args.filter((arg) => arg.startsWith('--set=')).map((arg) => arg.slice('--set='.length));
+const keptFacts = args.includes('--kept-facts');
 const kernels = args.filter((arg) => !arg.startsWith('--'));
 
 /** Objects by set. */
@@ -26,7 +28,7 @@ function collectSets(origins: readonly CollectedOrigin[]): Map<string, readonly 
 
 /** Measures one kernel with all sets in one boot. */
 async function measure(kernel: string, paths: ReadonlyMap<string, readonly string[]>): Promise<KernelResult[]> {
-  const { release, truth, facts } = await measureKernel(kernel, [...paths.values()].flat());
+  const { release, truth, facts } = await measureKernel(kernel, [...paths.values()].flat(), { keptFacts });
   return [...described].flatMap(([set, objects]) => {
     const compared = compareAll(
       objects.flatMap((object) => giveVerdicts(object, facts)),

@@ -37,7 +37,7 @@ describe.each(kernels)('verdicts beside Debian’s Linux %s', (series) => {
   itInGuest(
     'refuse nothing that loads, and what they call loadable loads',
     async () => {
-      const { truth, facts } = await measureKernel(series, paths, needed);
+      const { truth, facts } = await measureKernel(series, paths, { needed });
       const compared = compareAll(
         objects.flatMap((object) => giveVerdicts(object, facts)),
         truth,

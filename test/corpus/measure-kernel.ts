@@ -14,6 +14,14 @@ import { readTruth, type Truth } from './truth.ts';
 /** This machine's own kernel, in place of a series. */
 export const HOST = 'host';
 
+/** How to measure. */
+export interface MeasureOptions {
+  /** What the facts must answer. Default: everything, as `bpfship facts` exports it, which takes an emulated guest a minute. */
+  needed?: readonly Requirement[];
+  /** Takes the facts of the last measurement, where all that is asked was measured: no boot. Default false. */
+  keptFacts?: boolean;
+}
+
 /** What a kernel did with the objects, and what it says of itself. */
 export interface Measurement {
   kernel: string;
@@ -29,19 +37,34 @@ export interface Measurement {
  * facts are read anew, since it is their reader that changes.
  *
  * @param kernel - a series, or {@link HOST}.
- * @param needed - what the facts must answer. Default: everything, as `bpfship facts` exports it, which takes an emulated guest a minute.
  */
 export async function measureKernel(
   kernel: string,
   objects: readonly string[],
-  needed?: readonly Requirement[],
+  { needed, keptFacts = false }: MeasureOptions = {},
 ): Promise<Measurement> {
   const name = kernel === HOST ? release() : fetchKernel(kernel).release;
   const output = join(CACHE, 'corpus', 'kernels', kernel);
-  rmSync(output, { recursive: true, force: true });
-  mkdirSync(output, { recursive: true });
   const kept = (path: string): string => keptTruth(kernel, name, path);
   const missing = objects.filter((path) => !existsSync(kept(path)));
+  if (!keptFacts || missing.length > 0 || !existsSync(join(output, 'facts.json')))
+    await boot({ kernel, missing, output, needed, kept });
+  const facts = JSON.parse(readFileSync(join(output, 'facts.json'), 'utf8')) as KernelFacts;
+  const truth = objects.flatMap((path) => readTruth(kept(path)));
+  return { kernel, release: name, truth, facts };
+}
+
+/** One boot of a kernel, or one run on this machine's own. */
+async function boot(options: {
+  kernel: string;
+  missing: readonly string[];
+  output: string;
+  needed: readonly Requirement[] | undefined;
+  kept: (path: string) => string;
+}): Promise<void> {
+  const { kernel, missing, output, needed, kept } = options;
+  rmSync(output, { recursive: true, force: true });
+  mkdirSync(output, { recursive: true });
   const work = mkdtempSync(join(tmpdir(), 'bpfship-corpus-'));
   try {
     const neededPath = join(work, 'needed.json');
@@ -59,9 +82,6 @@ export async function measureKernel(
     rmSync(work, { recursive: true, force: true });
   }
   if (missing.length > 0) keepTruth(readTruth(join(output, 'truth.jsonl')), missing, kept);
-  const facts = JSON.parse(readFileSync(join(output, 'facts.json'), 'utf8')) as KernelFacts;
-  const truth = objects.flatMap((path) => readTruth(kept(path)));
-  return { kernel, release: name, truth, facts };
 }
 
 /** Path of what a kernel did with an object: by all that decides it. */
