@@ -1,5 +1,6 @@
 /** Stable codes of {@link DevkitError}. */
 export type DevkitErrorCode =
+  | 'ERR_SUPPLEMENT_INVALID'
   /** The project file is missing, unreadable, or breaks a rule. */
   | 'ERR_PROJECT_INVALID'
   /** clang or llvm-strip is not installed, or cannot compile for BPF. */

@@ -21,3 +21,9 @@ export {
 export type { Project, ProjectVariant } from './project/project.ts';
 export { readProject } from './project/read-project.ts';
 export { type InitOptions, initProject, PROJECT_TEMPLATES, type ProjectTemplate } from './init/init-project.ts';
+export {
+  type KernelToSupplement,
+  packSupplement,
+  type PackedSupplement,
+  type PackSupplementOptions,
+} from './supplement/pack-supplement.ts';

@@ -1,6 +1,16 @@
 export * from './annotations.ts';
 export type { BtfIndex, EventStream, Variant, VariantMap, VariantPlatform, VariantProgram } from './btf-index.ts';
 export { BtfIndexSchema, parseBtfIndex } from './btf-index-schema.ts';
+export {
+  type BtfTable,
+  BtfTableSchema,
+  type NearKernels,
+  parseBtfTable,
+  parseSupplementManifest,
+  type SupplementedKernel,
+  type SupplementManifest,
+  SupplementManifestSchema,
+} from './btf-supplement.ts';
 export { canonicalJson, canonicalJsonBytes } from './canonical-json.ts';
 export {
   type Catalogue,

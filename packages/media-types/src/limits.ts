@@ -22,3 +22,11 @@ export const MAX_CATALOGUE_SIZE: number = 32 * 1024 * 1024;
 export const MAX_GUARD_NODES = 4096;
 /** Guard graphs of one variant, all nodes together. */
 export const MAX_VARIANT_GUARD_NODES = 65_536;
+/** The table of a BTF supplement. */
+export const MAX_SUPPLEMENT_TABLE_SIZE: number = 4 * 1024 * 1024;
+/** Kernels in one BTF supplement. */
+export const MAX_SUPPLEMENT_KERNELS = 16_384;
+/** BTF supplements of one package that a node looks into. */
+export const MAX_SUPPLEMENTS = 32;
+/** Minimal BTF of one kernel; a typical one has some hundred bytes. */
+export const MAX_MINIMAL_BTF_SIZE: number = 4 * 1024 * 1024;

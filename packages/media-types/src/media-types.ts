@@ -16,6 +16,10 @@ export const MEDIA_TYPE_SOURCE_GZIP = 'application/vnd.ebpf.service.source.v1.ta
 export const MEDIA_TYPE_DOCS_GZIP = 'application/vnd.ebpf.service.docs.v1.tar+gzip';
 /** `artifactType` of a BTF supplement, an artifact whose subject is the package. */
 export const ARTIFACT_TYPE_BTF_SUPPLEMENT = 'application/vnd.ebpf.service.btf.v1';
+/** Config blob of a BTF supplement: the table of its kernels. */
+export const MEDIA_TYPE_BTF_TABLE = 'application/vnd.ebpf.service.btf-table.v1+json';
+/** Layer of a BTF supplement: minimal BTF of one kernel or of several, not compressed. */
+export const MEDIA_TYPE_MINIMAL_BTF = 'application/vnd.ebpf.service.btf.v1+btf';
 /** `artifactType` of a catalogue. */
 export const ARTIFACT_TYPE_CATALOGUE = 'application/vnd.ebpf.service.catalogue.v1';
 /** Config blob of a catalogue: the list of its packages. */

@@ -52,6 +52,7 @@ export const KernelFactsSchema: z.ZodType<KernelFacts> = z
     schemaVersion: z.literal(1),
     mediaType: z.literal(MEDIA_TYPE_KERNEL_FACTS),
     release: line(256),
+    version: line(256).exactOptional(),
     kernelVersion: z.number().int().min(0).max(0xffff_ffff).exactOptional(),
     architecture: Architecture,
     byteOrder: z.enum(['little', 'big']),

@@ -9,6 +9,8 @@ export interface KernelFacts {
   mediaType: 'application/vnd.ebpf.kernel-facts.v1+json';
   /** `uname -r`, for people; no rule compares it. */
   release: string;
+  /** `uname -v`: which build of the release it is. Only BTF supplements go by it. */
+  version?: string;
   /** The value that the loader gives `LINUX_KERNEL_VERSION`: version, patch level and sublevel in 16, 8 and 8 bits. */
   kernelVersion?: number;
   /** OCI architecture name, e.g. `amd64`. */

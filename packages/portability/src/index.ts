@@ -20,6 +20,8 @@ export {
   type TypeKind,
 } from './kernel-types.ts';
 export { createKernelTypesCache, type KernelTypesCache, type KernelTypesCacheOptions } from './kernel-types-cache.ts';
+export { chooseSupplement, type ChosenSupplement } from './supplement/choose-supplement.ts';
+export { minimalBtf } from './supplement/minimal-btf.ts';
 export { PortabilityError, type PortabilityErrorCode } from './portability-error.ts';
 export { type Ability, mainlineVersion } from './since/mainline-version.ts';
 export type { Certainty, Finding, Outcome, ProgramVerdict, Selection, Verdict } from './verdict.ts';

@@ -3,6 +3,7 @@ import { KernelError } from './kernel/kernel-error.ts';
 
 /** Stable codes of {@link ShimError}. */
 export type ShimErrorCode =
+  | 'ERR_SHIM_SUPPLEMENT'
   | 'ERR_SHIM_NO_VARIANT'
   | 'ERR_SHIM_UNKNOWN_VARIANT'
   | 'ERR_SHIM_PRIVILEGE'

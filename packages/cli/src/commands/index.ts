@@ -17,6 +17,7 @@ import { createRollbackCommand, createUninstallCommand } from './rollback.ts';
 import { createRunCommand } from './run.ts';
 import { createInfoCommand, createSearchCommand } from './search.ts';
 import { createSignCommand } from './sign.ts';
+import { createSupplementCommand } from './supplement.ts';
 import { createVerifyCommand } from './verify.ts';
 import { createVersionCommand } from './version.ts';
 
@@ -32,6 +33,7 @@ export const commands: readonly CommandEntry[] = [
   { group: 'Author', create: createBuildCommand },
   { group: 'Author', create: createPackCommand },
   { group: 'Author', create: createInspectCommand },
+  { group: 'Author', create: createSupplementCommand },
   { group: 'Trust', create: createGenerateKeyPairCommand },
   { group: 'Trust', create: createSignCommand },
   { group: 'Trust', create: createVerifyCommand },

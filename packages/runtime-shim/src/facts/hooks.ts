@@ -1,4 +1,4 @@
-import { answerHook, type HookSources } from '@bpfship/portability';
+import { answerHook, type HookSources, type NameList } from '@bpfship/portability';
 import {
   type AttachTargetRequirement,
   isKnownRequirement,
@@ -6,6 +6,7 @@ import {
   type KsymRequirement,
   type Requirement,
 } from '@bpfship/media-types';
+import type { Kernel } from '../kernel/kernel.ts';
 import { type BtfIds, btfKey, findBtfIds } from '../kernel/native/find-btf-ids.ts';
 import { readKallsyms } from './kallsyms.ts';
 import { findInModules, type ModuleName } from './module-btf.ts';
@@ -26,20 +27,25 @@ interface HookQuestion {
   target: string;
 }
 
+/** What to ask, and whom. */
+export interface ReadHooksOptions {
+  requirements: readonly Requirement[];
+  /** BTF of the kernel image. */
+  btf: Uint8Array | undefined;
+  /** Asked for functions where it knows them, since reading all symbols takes 50 ms. Default: they are read. */
+  kernel?: Pick<Kernel, 'probe'>;
+  /** Where the kernel shows the BTF of its modules. Default `/sys/kernel/btf`. */
+  btfFolder?: string;
+}
+
 /**
  * Answers for hooks and symbols that the BTF of the kernel image cannot answer: tracepoints by tracefs; what only modules have by their
  * BTF; functions and symbols by kallsyms (spec/kernel-facts.md, "Hooks"). What cannot be read is left out.
- *
- * @param btf - of the kernel image.
- * @param btfFolder - where the kernel shows the BTF of its modules. Default `/sys/kernel/btf`.
  */
-export async function readHooks(
-  requirements: readonly Requirement[],
-  btf: Uint8Array | undefined,
-  btfFolder = '/sys/kernel/btf',
-): Promise<Record<string, Record<string, boolean>>> {
-  const questions = requirements.filter(isKnownRequirement).flatMap((requirement) => questionOf(requirement) ?? []);
-  const sources = await readSources(questions, btf, btfFolder);
+export async function readHooks(options: ReadHooksOptions): Promise<Record<string, Record<string, boolean>>> {
+  const known = options.requirements.filter(isKnownRequirement);
+  const questions = known.flatMap((requirement) => questionOf(requirement) ?? []);
+  const sources = await readSources(questions, options);
   const hooks: Record<string, Record<string, boolean>> = {};
   for (const { hook, listed, target } of questions) {
     const answer = answerHook(hook, target, sources);
@@ -66,24 +72,62 @@ function questionOf(requirement: Requirement & { kind: string }): HookQuestion |
 /** Reads what the questions need, and nothing else. */
 async function readSources(
   questions: readonly HookQuestion[],
-  btf: Uint8Array | undefined,
-  btfFolder: string,
+  { btf, kernel, btfFolder = '/sys/kernel/btf' }: ReadHooksOptions,
 ): Promise<HookSources> {
   const tracepoints = questions.filter(({ hook }) => hook === 'tracepoint').map(({ target }) => target);
   const wanted = btf ? questions.flatMap((question) => moduleNames(question)) : [];
-  const inImage = btf ? findBtfIds(btf, wanted.map(moduleKey)) : {};
+  const functions = questions.flatMap((question) => functionOf(question) ?? []);
+  const keys = [...wanted.map(moduleKey), ...functions.map((name) => btfKey('func', name))];
+  const inImage = btf && keys.length > 0 ? findBtfIds(btf, keys) : {};
   const missing = wanted.filter((name) => inImage[moduleKey(name)] === undefined);
-  const [kallsyms, listed, found] = await Promise.all([
-    questions.some((question) => needsKallsyms(question, inImage)) ? readKallsyms() : undefined,
+  const [symbols, listed, found] = await Promise.all([
+    readSymbols(questions, inImage, kernel),
     tracepoints.length > 0 ? findTracepoints(tracepoints) : undefined,
     btf ? findInModules(missing, btf, btfFolder) : new Set<ModuleName>(),
   ]);
   const inModules = new Set([...found].flatMap(({ name, kinds }) => kinds.map((kind) => `${kind} ${name}`)));
   return {
-    ...(kallsyms ? { functions: kallsyms.functions, variables: kallsyms.variables } : {}),
-    ...(listed ? { tracepoints: { has: (name) => listed.has(name), matches: never, begins: never } } : {}),
+    ...symbols,
+    ...(listed ? { tracepoints: listOf(listed) } : {}),
     inModules: (kind, name) => inModules.has(`${kind} ${name}`),
   };
+}
+
+/** The kernel's symbols. They are only read where the kernel does not confirm each function that is asked for. */
+async function readSymbols(
+  questions: readonly HookQuestion[],
+  inImage: BtfIds,
+  kernel: Pick<Kernel, 'probe'> | undefined,
+): Promise<Pick<HookSources, 'functions' | 'variables'>> {
+  const asking = questions.filter((question) => needsKallsyms(question, inImage));
+  if (asking.length === 0) return {};
+  const names = asking.map((question) => functionOf(question));
+  const ids = Object.fromEntries(
+    names.flatMap((name) => {
+      const key = name === undefined ? '' : btfKey('func', name);
+      return inImage[key] === undefined ? [] : [[key, inImage[key]] as const];
+    }),
+  );
+  const all = names.filter((name) => name !== undefined && ids[btfKey('func', name)] !== undefined) as string[];
+  if (kernel && all.length === asking.length) {
+    const confirmed = await kernel.probe(
+      all.map((name) => ({ kind: 'function', name })),
+      ids,
+    );
+    if (confirmed.every((answer) => answer === true)) return { functions: listOf(new Set(all)) };
+  }
+  const kallsyms = await readKallsyms();
+  return kallsyms ? { functions: kallsyms.functions, variables: kallsyms.variables } : {};
+}
+
+/** The function that the question is about, where it is about just one. */
+function functionOf({ hook, target }: HookQuestion): string | undefined {
+  if (hook === 'kprobe' || hook === 'kretprobe') return target.split('+')[0];
+  return ['fentry', 'fexit', 'fmod-ret', 'kfunc'].includes(hook) ? target : undefined;
+}
+
+function listOf(names: ReadonlySet<string>): NameList {
+  return { has: (name) => names.has(name), matches: never, begins: never };
 }
 
 function never(): boolean {

@@ -1,5 +1,5 @@
 import { createHash } from 'node:crypto';
-import { arch, endianness, release } from 'node:os';
+import { arch, endianness, release, version as buildVersion } from 'node:os';
 import { isKnownRequirement, MEDIA_TYPE_KERNEL_FACTS, type Requirement } from '@bpfship/media-types';
 import type { KernelFacts } from '@bpfship/portability';
 import type { Kernel, ProbeQuestion } from '../kernel/kernel.ts';
@@ -43,7 +43,7 @@ export async function readKernelFacts(options: ReadFactsOptions): Promise<Kernel
   const [answers, privileges, hooks, state, kconfig, kernelVersion] = await Promise.all([
     kernel.probe(questions, btfIdsFor(questions, btf)),
     readPrivileges(),
-    readHooks(options.for ?? [], btf),
+    readHooks({ requirements: options.for ?? [], btf, kernel }),
     readSystemState(),
     needsConfig(options.for) ? readKernelConfig(release()) : undefined,
     kernel.library().then(({ version }) => readKernelVersion(version)),
@@ -52,6 +52,7 @@ export async function readKernelFacts(options: ReadFactsOptions): Promise<Kernel
     schemaVersion: 1,
     mediaType: MEDIA_TYPE_KERNEL_FACTS,
     release: release(),
+    version: buildVersion(),
     kernelVersion,
     architecture: ARCHITECTURES[arch()] ?? arch(),
     byteOrder: endianness() === 'LE' ? 'little' : 'big',
@@ -130,10 +131,21 @@ function allQuestions(features: readonly string[]): ProbeQuestion[] {
   ];
 }
 
+/** Whether the probe refers to types of the kernel's BTF. */
+function needsBtfIds(question: ProbeQuestion): boolean {
+  switch (question.kind) {
+    case 'helper':
+      return ['tracing', 'lsm', 'struct_ops'].includes(question.programType);
+    case 'feature':
+      return /^sleepable-|kfunc|nonnull|iterators/.test(question.feature);
+    default:
+      return question.kind === 'kfunc';
+  }
+}
+
 /** Ids that probes refer to: looking them up here, while the worker starts, is for nothing. */
 function btfIdsFor(questions: readonly ProbeQuestion[], btf: Uint8Array | undefined): BtfIds {
-  const simple = questions.every(({ kind }) => kind === 'program-type' || kind === 'map-type');
-  if (!btf || simple) return {};
+  if (!btf || !questions.some((question) => needsBtfIds(question))) return {};
   const kernelFunctions = questions.flatMap((question) =>
     question.kind === 'kfunc' ? [btfKey('func', question.kfunc)] : [],
   );

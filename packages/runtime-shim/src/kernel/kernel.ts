@@ -49,6 +49,8 @@ export type ProbeQuestion =
   | { kind: 'map-type'; mapType: string }
   | { kind: 'helper'; programType: string; helper: string }
   | { kind: 'kfunc'; programType: string; kfunc: string }
+  /** Whether a function that is in the kernel's BTF is in its symbols too; never false. */
+  | { kind: 'function'; name: string }
   | { kind: 'feature'; feature: string };
 
 /** What to load. */

@@ -58,6 +58,8 @@ export class Prober {
         return probeMapType(this.#bpf, question.mapType);
       case 'helper':
         return question.number === undefined ? undefined : this.#calls.helper(question.programType, question.number);
+      case 'function':
+        return this.#calls.hasAddress(question.name);
       case 'kfunc':
         return this.#calls.kernelFunction(question.programType, question.kfunc);
       default:

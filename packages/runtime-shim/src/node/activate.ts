@@ -1,4 +1,6 @@
-import { mkdirSync } from 'node:fs';
+import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
 import type { Kernel, LoadedObject } from '../kernel/kernel.ts';
 import type { ActivateOptions, Activation, AttachedProgram, CarriedMap } from './activation.ts';
 import { hookOf, targetOf } from './attach-targets.ts';
@@ -45,7 +47,14 @@ async function loadAndPin(
 ): Promise<{ loaded: LoadedObject; maps: CarriedMap[] }> {
   mkdirSync(pins.maps, { recursive: true, mode: 0o700 });
   const reuseMaps = running ? await reusableMaps(kernel, pins, next, running) : {};
-  const loaded = await kernel.load({ name: next.variant.name, bytes: next.object, reuseMaps });
+  const loaded = await withBtfFile(next.supplement, (file) =>
+    kernel.load({
+      name: next.variant.name,
+      bytes: next.object,
+      reuseMaps,
+      ...(file === undefined ? {} : { customBtfPath: file }),
+    }),
+  );
   // A second close, after the first has done its work, is no matter.
   undoing.push('closing the object', () => kernel.close(loaded.id).catch(() => undefined));
   undoing.push('removing its pins', async () => {
@@ -58,6 +67,19 @@ async function loadAndPin(
   const programs = Object.fromEntries(loaded.programs.map(({ name }) => [name, pins.program(next.id, name)]));
   await kernel.pinObject(loaded.id, { maps: {}, programs });
   return { loaded, maps };
+}
+
+/** The loader takes BTF by its path: a file that only this process's user can read, for as long as it loads. */
+async function withBtfFile<T>(btf: Uint8Array | undefined, use: (path: string | undefined) => Promise<T>): Promise<T> {
+  if (btf === undefined) return use(undefined);
+  const folder = mkdtempSync(join(tmpdir(), 'bpfship-btf-'));
+  try {
+    const path = join(folder, 'kernel.btf');
+    writeFileSync(path, btf, { mode: 0o600 });
+    return await use(path);
+  } finally {
+    rmSync(folder, { recursive: true, force: true });
+  }
 }
 
 async function attachAll(

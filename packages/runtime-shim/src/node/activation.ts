@@ -31,6 +31,8 @@ export interface NewGeneration {
   index: BtfIndex;
   variant: Variant;
   object: Uint8Array;
+  /** Minimal BTF to relocate against, where the kernel has none of its own. */
+  supplement?: Uint8Array | undefined;
   attach: AttachTargets;
 }
 

@@ -79,7 +79,13 @@ async function tryCandidate(
     }),
   );
   const id = Math.max(0, ...(state?.generations ?? []).map((generation) => generation.id)) + 1;
-  const activation = await activate({ kernel, pins, next: { id, index, variant, object, attach }, running, timer });
+  const activation = await activate({
+    kernel,
+    pins,
+    next: { id, index, variant, object, attach, supplement: prepared.supplement?.bytes },
+    running,
+    timer,
+  });
   const generation = newGeneration(id, prepared, verdict, attach, activation.programs, options.location);
   const warnings = await record(activation, timer, `generation ${id}`, async () => {
     await storePackage(store, prepared);
@@ -90,7 +96,10 @@ async function tryCandidate(
       generations: [...(state?.generations ?? []), generation],
     });
   });
-  return resultOf(index.name, generation, activation, timer, { rejected, warnings });
+  return resultOf(index.name, generation, activation, timer, {
+    rejected,
+    warnings: [...prepared.warnings, ...warnings],
+  });
 }
 
 /**
@@ -172,7 +181,7 @@ export function resultOf(
 
 function newGeneration(
   id: number,
-  { descriptor, index, signer }: PreparedPackage,
+  { descriptor, index, signer, supplement }: PreparedPackage,
   { variant, layer, architecture }: Verdict,
   attach: AttachTargets,
   programs: readonly AttachedProgram[],
@@ -186,6 +195,7 @@ function newGeneration(
     source,
     manifest: { digest: descriptor.digest, size: descriptor.size },
     layer,
+    ...(supplement ? { supplement: { digest: supplement.digest, size: supplement.size } } : {}),
     ...(signer === undefined ? {} : { signer }),
     attach,
     programs: programs.map(({ name, hook }) => ({ name, hook })),

@@ -10,6 +10,7 @@ export async function collectGarbage(store: OciLayoutStore, states: readonly Ser
   for (const generation of states.flatMap(({ generations }) => generations)) {
     const { manifest } = await readStoredPackage(store, generation);
     for (const digest of [generation.manifest.digest, manifest.config.digest, generation.layer]) needed.add(digest);
+    if (generation.supplement) needed.add(generation.supplement.digest);
   }
   await store.prune((digest) => needed.has(digest));
   const removed: string[] = [];

@@ -14,12 +14,13 @@ import {
   type GraphSource,
   type ReadOnlyTarget,
 } from '@bpfship/oras-client';
-import { decide, type Selection, type Verdict, neededFacts } from '@bpfship/portability';
+import { decide, type KernelFacts, type Selection, type Verdict, neededFacts } from '@bpfship/portability';
 import { type Policy, verifyArtifact } from '@bpfship/trust';
 import { readKernelBtf } from '../facts/kernel-btf.ts';
 import { readKernelFacts } from '../facts/read-kernel-facts.ts';
 import type { Kernel } from '../kernel/kernel.ts';
 import { ShimError } from '../shim-error.ts';
+import { findSupplement, type FoundSupplement, type SupplementSearch } from './find-supplement.ts';
 import type { StepTimer } from './steps.ts';
 
 /** Where a package comes from and what it must satisfy. */
@@ -49,6 +50,10 @@ export interface PreparedPackage {
   selection: Selection;
   /** The verdicts to try, best first. */
   candidates: Verdict[];
+  /** Minimal BTF for this kernel, which has none of its own. Absent where it has, or none was found. */
+  supplement?: FoundSupplement;
+  /** What people should know. */
+  warnings: string[];
 }
 
 /** Resolve, verify, facts, select: everything that comes before a layer is fetched. */
@@ -93,9 +98,11 @@ export async function preparePackage(
     }),
   );
   if (!facts.privileges.load) throw missingPrivilege(facts.privileges.reason);
+  const { found: supplement, warnings } = await supplementFor(source, descriptor, index, facts, timer);
+  const types = btf ?? supplement?.bytes;
   const selection = await timer.run(
     'select',
-    () => Promise.resolve(decide({ index, facts, ...(btf ? { btf } : {}) })),
+    () => Promise.resolve(decide({ index, facts, ...(types ? { btf: types } : {}) })),
     ({ candidates }) => ({
       detail: candidates[0] ? `variant ${candidates[0].variant} (${candidates[0].outcome})` : 'no variant fits',
     }),
@@ -109,7 +116,31 @@ export async function preparePackage(
     signer,
     selection,
     candidates: candidatesOf(source, index, selection, facts.release),
+    ...(supplement === undefined ? {} : { supplement }),
+    warnings,
   };
+}
+
+/** Only for a kernel without BTF, and a package that reads something of it. */
+async function supplementFor(
+  { target, policy, allowUnsigned, signal }: PackageSource,
+  subject: Descriptor,
+  { variants }: BtfIndex,
+  facts: KernelFacts,
+  timer: StepTimer,
+): Promise<SupplementSearch> {
+  if (facts.btf.available || variants.every(({ types }) => types === undefined)) return { warnings: [] };
+  return timer.run(
+    'supplement',
+    () => findSupplement({ target, subject, facts, policy, allowUnsigned, signal }),
+    ({ found, warnings }) => ({
+      detail:
+        found === undefined
+          ? `no BTF for this kernel${warnings.length > 0 ? ` (${warnings.length} left out)` : ''}`
+          : `${found.match} match, ${found.digest}`,
+      bytes: found?.size ?? 0,
+    }),
+  );
 }
 
 function missingPrivilege(reason = 'it is not known why'): ShimError {

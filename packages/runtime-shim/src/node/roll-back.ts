@@ -5,7 +5,7 @@ import { type BringUpContext, record, resultOf, runningGeneration } from './brin
 import type { InstallResult } from './node-options.ts';
 import type { Generation, ServiceState } from './state-schema.ts';
 import type { StepTimer } from './steps.ts';
-import { readStoredObject, readStoredPackage } from './stored-package.ts';
+import { readStoredObject, readStoredPackage, readStoredSupplement } from './stored-package.ts';
 
 /**
  * Makes an earlier generation the running one, from the local store.
@@ -25,8 +25,15 @@ export async function rollBack(
   const { manifest, index, variant } = await readStoredPackage(store, target);
   checkAttachTargets(variant, attach);
   const object = await readStoredObject(store, manifest, variant);
+  const supplement = await readStoredSupplement(store, target);
   const running = await runningGeneration(context, state);
-  const activation = await activate({ kernel, pins, next: { id, index, variant, object, attach }, running, timer });
+  const activation = await activate({
+    kernel,
+    pins,
+    next: { id, index, variant, object, attach, supplement },
+    running,
+    timer,
+  });
   const changed = { ...target, programs: activation.programs.map(({ name, hook }) => ({ name, hook })) };
   const generations = state.generations.map((generation) => (generation.id === id ? changed : generation));
   const warnings = await record(activation, timer, `generation ${id}`, () =>

@@ -24,6 +24,8 @@ export interface Generation {
   manifest: { digest: string; size: number };
   /** Layer of the variant. */
   layer: string;
+  /** Minimal BTF that it was loaded with, where the kernel has none of its own. */
+  supplement?: { digest: string; size: number };
   /** Who signed the package; absent where that was not checked. */
   signer?: string;
   attach: AttachTargets;
@@ -57,6 +59,7 @@ export const ServiceStateSchema: z.ZodType<ServiceState> = z
           source: line(4096),
           manifest: z.object({ digest: Digest, size: z.number().int().min(1) }),
           layer: Digest,
+          supplement: z.object({ digest: Digest, size: z.number().int().min(1) }).exactOptional(),
           signer: line(512).exactOptional(),
           attach: z.record(z.string(), AttachTargetSchema),
           programs: z.array(z.object({ name: CName, hook: line(512) })),

@@ -1,5 +1,14 @@
 /** The steps of an install, upgrade or rollback. */
-export type StepName = 'resolve' | 'verify' | 'facts' | 'select' | 'fetch' | 'load' | 'attach' | 'record';
+export type StepName =
+  | 'resolve'
+  | 'verify'
+  | 'facts'
+  | 'supplement'
+  | 'select'
+  | 'fetch'
+  | 'load'
+  | 'attach'
+  | 'record';
 
 /** One step that is done. */
 export interface InstallProgress {

@@ -3,7 +3,9 @@ import { join } from 'node:path';
 import {
   type BtfIndex,
   MAX_BTF_INDEX_SIZE,
+  MAX_MINIMAL_BTF_SIZE,
   MAX_VARIANT_LAYER_SIZE,
+  MEDIA_TYPE_MINIMAL_BTF,
   MEDIA_TYPE_OCI_MANIFEST,
   parseBtfIndex,
   parseServiceManifest,
@@ -20,8 +22,12 @@ import type { Generation } from './state-schema.ts';
 /** Keeps manifest and BTF index of a package in the local store, so that a rollback needs no network. */
 export async function storePackage(
   store: OciLayoutStore,
-  { descriptor, manifest, manifestBytes, indexBytes }: PreparedPackage,
+  { descriptor, manifest, manifestBytes, indexBytes, supplement }: PreparedPackage,
 ): Promise<void> {
+  if (supplement) {
+    const { digest, size, bytes } = supplement;
+    await store.push({ mediaType: MEDIA_TYPE_MINIMAL_BTF, digest, size }, bytes);
+  }
   await store.push(manifest.config, indexBytes);
   await store.push(
     { mediaType: descriptor.mediaType, digest: descriptor.digest, size: descriptor.size },
@@ -62,6 +68,17 @@ export async function readStoredObject(
     const layer = variantLayer(manifest, variant);
     return readVariantLayer(await fetchBytes(store, layer, { maxBytes: MAX_VARIANT_LAYER_SIZE }), layer, variant);
   });
+}
+
+/** The minimal BTF of a generation from the local store; undefined where it was loaded without. @throws {ShimError} `ERR_SHIM_STATE_CORRUPT`. */
+export async function readStoredSupplement(
+  store: OciLayoutStore,
+  { id, supplement }: Generation,
+): Promise<Uint8Array | undefined> {
+  if (supplement === undefined) return undefined;
+  return withStore(store, `the BTF of generation ${id}`, () =>
+    fetchBytes(store, { mediaType: MEDIA_TYPE_MINIMAL_BTF, ...supplement }, { maxBytes: MAX_MINIMAL_BTF_SIZE }),
+  );
 }
 
 /** Removes a blob from the local store; nothing where it is not there. */

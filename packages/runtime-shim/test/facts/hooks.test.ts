@@ -1,6 +1,7 @@
 import { describe, expect, it } from 'vitest';
 import type { Requirement } from '@bpfship/media-types';
 import { readHooks } from '../../src/facts/hooks.ts';
+import { openKernel } from '../../src/kernel/open-kernel.ts';
 import { readKernelBtf } from '../../src/facts/kernel-btf.ts';
 import { matchesPattern } from '@bpfship/portability';
 
@@ -9,8 +10,8 @@ const at = (hook: string, value: string): Requirement => ({ kind: 'attach-target
 
 describe('readHooks', () => {
   it('knows functions, system calls and patterns by kallsyms', async () => {
-    const hooks = await readHooks(
-      [
+    const hooks = await readHooks({
+      requirements: [
         at('kprobe', 'do_exit+0x10'),
         at('kretprobe', 'no_such_function'),
         at('kprobe-multi', 'do_exi?'),
@@ -18,8 +19,8 @@ describe('readHooks', () => {
         at('ksyscall', 'execve'),
         at('ksyscall', 'no_such_call'),
       ],
-      undefined,
-    );
+      btf: undefined,
+    });
     expect(hooks).toEqual({
       kprobe: { 'do_exit+0x10': true },
       kretprobe: { no_such_function: false },
@@ -38,7 +39,7 @@ describe('readHooks', () => {
       { kind: 'kfunc', value: 'no_such_kfunc', weak: false, programs },
       { kind: 'ksym', value: 'no_such_typed', typed: true, weak: false, programs },
     ];
-    expect(await readHooks(requirements, btf)).toEqual({
+    expect(await readHooks({ requirements, btf })).toEqual({
       fentry: { no_such_function: false },
       kfunc: { no_such_kfunc: false },
       ksym: { no_such_typed: false },
@@ -49,9 +50,21 @@ describe('readHooks', () => {
 
   it('finds by kallsyms what the BTF of the image has not, as of modules', async () => {
     const requirements = [at('raw-tracepoint', 'sched_process_exec'), at('raw-tracepoint', 'no_such_tracepoint')];
-    expect(await readHooks(requirements, new Uint8Array(1))).toEqual({
+    expect(await readHooks({ requirements, btf: new Uint8Array(1) })).toEqual({
       'raw-tracepoint': { sched_process_exec: true },
     });
+  });
+
+  it('says the same where the kernel is asked for functions', async () => {
+    await using kernel = openKernel();
+    const btf = await readKernelBtf();
+    for (const requirements of [
+      [at('kprobe', 'do_exit+0x10'), at('fentry', 'vfs_read')],
+      [at('kprobe', 'do_exit'), at('kretprobe', 'no_such_function')],
+      [{ kind: 'kfunc', value: 'bpf_dynptr_slice', weak: false, programs }],
+    ]) {
+      expect(await readHooks({ requirements, btf, kernel })).toEqual(await readHooks({ requirements, btf }));
+    }
   });
 
   it('knows untyped symbols as the loader does', async () => {
@@ -62,7 +75,9 @@ describe('readHooks', () => {
       weak: false,
       programs,
     }));
-    expect(await readHooks(requirements, undefined)).toEqual({ ksym: { do_exit: true, no_such_symbol: false } });
+    expect(await readHooks({ requirements, btf: undefined })).toEqual({
+      ksym: { do_exit: true, no_such_symbol: false },
+    });
   });
 });
 
