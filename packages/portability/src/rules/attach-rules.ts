@@ -29,6 +29,8 @@ const WITNESSES: ReadonlyMap<string, BtfWitness> = new Map<string, BtfWitness>([
   ['fexit', FUNCTION],
   ['fmod-ret', FUNCTION],
   ['iter', { kind: 'func', prefix: 'bpf_iter_', absent: 'missing', needsBtf: true }],
+  // The kernel registers each with a struct of this name (include/linux/bpf.h); libbpf looks it up in the image and in modules.
+  ['struct-ops', { kind: 'struct', prefix: 'bpf_struct_ops_', absent: 'missing', needsBtf: true }],
   ['lsm', LSM],
   ['lsm-cgroup', LSM],
   ['kprobe', SYMBOL],
@@ -44,7 +46,7 @@ export function checkAttachTarget(requirement: AttachTargetRequirement, context:
   if (told === undefined && witness?.needsBtf && !context.kernel) return withoutBtf(context, name);
   const there = told ?? (witness ? inBtf(witness, value, context) : undefined);
   // The loader looks a target up by BTF id before it loads; all others only when it attaches.
-  const affects = witness?.needsBtf === true || hook === 'struct-ops' ? 'load' : 'attach';
+  const affects = witness?.needsBtf === true ? 'load' : 'attach';
   if (there === false) {
     return about(affects, unmet('attach-target-missing', `the kernel has no ${name}`, FEATURES_SINCE.get(hook)));
   }
