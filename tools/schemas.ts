@@ -9,7 +9,7 @@ import { join, relative } from 'node:path';
 import { parseArgs } from 'node:util';
 import { z } from 'zod';
 import { ProjectFileSchema } from '@bpfship/devkit';
-import { BtfIndexSchema, CatalogueSchema, ServiceManifestSchema } from '@bpfship/media-types';
+import { BtfIndexSchema, CatalogueSchema, EvidenceSchema, ServiceManifestSchema } from '@bpfship/media-types';
 import { KernelFactsSchema } from '@bpfship/portability';
 
 const FOLDER = join(import.meta.dirname, '..', 'spec', 'schemas');
@@ -28,6 +28,7 @@ const published: PublishedSchema[] = [
   { name: 'package-manifest', title: 'Manifest of an eBPF service package', schema: ServiceManifestSchema },
   { name: 'kernel-facts', title: 'Kernel facts', schema: KernelFactsSchema },
   { name: 'catalogue', title: 'Catalogue of eBPF services', schema: CatalogueSchema },
+  { name: 'evidence', title: 'Evidence of an eBPF service on real kernels', schema: EvidenceSchema },
   // Not of the standard: the development kit's own file, published beside it for editors.
   { name: 'project-file', title: 'Project file of an eBPF service (ebpf-service.yaml)', schema: ProjectFileSchema },
 ];

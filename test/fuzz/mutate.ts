@@ -13,7 +13,12 @@ const INTERESTING = [0, 1, 2, 3, 4, 7, 8, 16, 31, 32, 63, 64, 127, 128, 255, 256
 const WIDE = [...INTERESTING, 0x10000, 0xffffff, 0x1000000, 0x7fffffff, 0x80000000, 0xfffffffe, 0xffffffff];
 
 /** One to six changes: bits, bytes, numbers at their own alignment, and pieces that are copied, cut out or doubled. */
-export function mutateBytes(source: Uint8Array, random: (limit: number) => number, from = 0, to = source.length): Uint8Array {
+export function mutateBytes(
+  source: Uint8Array,
+  random: (limit: number) => number,
+  from = 0,
+  to = source.length,
+): Uint8Array {
   let bytes = source.slice();
   const span = Math.max(1, to - from);
   for (let change = random(6); change >= 0; change--) {
@@ -52,7 +57,21 @@ function writeNumber(bytes: Uint8Array, at: number, size: 2 | 4, value: number):
   else view.setUint32(at, value >>> 0, true);
 }
 
-const TOKENS = ['null', 'true', '0', '-1', '1e400', '-0', '4294967295', '9007199254740993', '""', '"__proto__"', '[]', '{}', '"\\ud800"'];
+const TOKENS = [
+  'null',
+  'true',
+  '0',
+  '-1',
+  '1e400',
+  '-0',
+  '4294967295',
+  '9007199254740993',
+  '""',
+  '"__proto__"',
+  '[]',
+  '{}',
+  '"\\ud800"',
+];
 
 /** Changes a JSON text: tokens replaced, keys renamed, members doubled or cut; now and then bytes like any other. */
 export function mutateJson(text: string, random: (limit: number) => number): string {

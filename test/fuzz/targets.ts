@@ -52,7 +52,9 @@ export function createTargets(seeds: Seeds): Target[] {
       run: (random) => {
         const object = pick(seeds.objects, random);
         const table = Number(new DataView(object.buffer, object.byteOffset).getBigUint64(40, true));
-        return readObject(mutateBytes(object, random, random(2) === 0 ? 0 : table, random(2) === 0 ? 64 : object.length));
+        return readObject(
+          mutateBytes(object, random, random(2) === 0 ? 0 : table, random(2) === 0 ? 64 : object.length),
+        );
       },
     },
     {

@@ -20,6 +20,18 @@ export {
   parseCatalogue,
 } from './catalogue.ts';
 export { DocumentError, type DocumentErrorCode, type DocumentIssue } from './document-error.ts';
+export {
+  type Evidence,
+  type EvidenceKernel,
+  type EvidenceManifest,
+  EvidenceManifestSchema,
+  type EvidenceProgram,
+  type EvidenceResult,
+  type EvidenceRun,
+  EvidenceSchema,
+  parseEvidence,
+  parseEvidenceManifest,
+} from './evidence.ts';
 export type {
   GuardBranch,
   GuardCondition,

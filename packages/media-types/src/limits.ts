@@ -30,3 +30,11 @@ export const MAX_SUPPLEMENT_KERNELS = 16_384;
 export const MAX_SUPPLEMENTS = 32;
 /** Minimal BTF of one kernel; a typical one has some hundred bytes. */
 export const MAX_MINIMAL_BTF_SIZE: number = 4 * 1024 * 1024;
+/** An evidence document. */
+export const MAX_EVIDENCE_SIZE: number = 8 * 1024 * 1024;
+/** Kernels in one evidence document. */
+export const MAX_EVIDENCE_KERNELS = 1024;
+/** Lines of a verifier's log that evidence keeps. */
+export const MAX_EVIDENCE_LOG_LINES = 32;
+/** Evidence documents of one package that a node looks into. */
+export const MAX_EVIDENCE_DOCUMENTS = 32;

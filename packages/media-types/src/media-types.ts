@@ -20,6 +20,10 @@ export const ARTIFACT_TYPE_BTF_SUPPLEMENT = 'application/vnd.ebpf.service.btf.v1
 export const MEDIA_TYPE_BTF_TABLE = 'application/vnd.ebpf.service.btf-table.v1+json';
 /** Layer of a BTF supplement: minimal BTF of one kernel or of several, not compressed. */
 export const MEDIA_TYPE_MINIMAL_BTF = 'application/vnd.ebpf.service.btf.v1+btf';
+/** `artifactType` of evidence, an artifact whose subject is the package. */
+export const ARTIFACT_TYPE_EVIDENCE = 'application/vnd.ebpf.service.evidence.v1';
+/** Config blob of evidence: the document itself. */
+export const MEDIA_TYPE_EVIDENCE = 'application/vnd.ebpf.service.evidence.v1+json';
 /** `artifactType` of a catalogue. */
 export const ARTIFACT_TYPE_CATALOGUE = 'application/vnd.ebpf.service.catalogue.v1';
 /** Config blob of a catalogue: the list of its packages. */

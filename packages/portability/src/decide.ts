@@ -1,4 +1,6 @@
-import type { BtfIndex } from '@bpfship/media-types';
+import type { BtfIndex, Evidence } from '@bpfship/media-types';
+import { openEvidence } from './evidence/open-evidence.ts';
+import { weighEvidence } from './evidence/weigh-evidence.ts';
 import type { KernelFacts } from './facts.ts';
 import { factsTypes } from './facts-view.ts';
 import { judge } from './judge.ts';
@@ -18,8 +20,8 @@ export interface DecideOptions {
   readonly attachTargets?: Readonly<Record<string, string>>;
   /** Load parameters by name, which guards may depend on. Default: the values that the objects carry. */
   readonly parameters?: Readonly<Record<string, string | number | boolean>>;
-  /** Verified attestations of kernels on which variants ran. Accepted for later versions of the standard; changes nothing in 0.1. */
-  readonly evidence?: readonly unknown[];
+  /** What came of variants on kernels named exactly; signed and verified, or otherwise believed, by the caller (spec/evidence.md). Default: none. */
+  readonly evidence?: readonly Evidence[];
 }
 
 /**
@@ -28,10 +30,14 @@ export interface DecideOptions {
  *
  * @throws {PortabilityError} `ERR_KERNEL_BTF_INVALID` where a rule needs the kernel's BTF and it cannot be read.
  */
-export function decide({ index, facts, btf, parameters = {} }: DecideOptions): Selection {
+export function decide({ index, facts, btf, parameters = {}, evidence = [] }: DecideOptions): Selection {
   const types = kernelTypes(facts, btf);
   const options = types === undefined ? { facts, parameters } : { facts, types, parameters };
-  const verdicts = index.variants.map((variant) => judge(variant, options));
+  const known = evidence.length === 0 ? undefined : openEvidence(evidence, facts, parameters);
+  const verdicts = index.variants.map((variant) => {
+    const verdict = judge(variant, options);
+    return known === undefined ? verdict : weighEvidence(verdict, known);
+  });
   const candidates = [
     ...verdicts.filter(({ outcome }) => outcome === 'loads'),
     ...verdicts.filter(({ outcome }) => outcome === 'uncertain'),

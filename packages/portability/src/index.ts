@@ -1,4 +1,5 @@
 export { decide, type DecideOptions } from './decide.ts';
+export { isExactKernel } from './evidence/open-evidence.ts';
 export { explainSelection, selectionRows, type SelectionRow } from './explain.ts';
 export type { KernelBtfFacts, KernelFacts, KernelModuleFacts, KernelPrivileges, Packed } from './facts.ts';
 export { compactBtf } from './facts-compact-btf.ts';

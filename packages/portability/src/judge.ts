@@ -109,7 +109,7 @@ function concerns(requirement: Requirement, program: string): boolean {
 }
 
 /** Unmet first, then unknown, each in the order of the requirements. */
-function inOrder(findings: Iterable<Finding>): Finding[] {
+export function inOrder(findings: Iterable<Finding>): Finding[] {
   const all = [...findings];
   return [...all.filter(isUnmet), ...all.filter((finding) => !isUnmet(finding))];
 }
@@ -118,7 +118,8 @@ function isUnmet({ outcome }: Finding): boolean {
   return outcome === 'unmet';
 }
 
-function summarise(findings: readonly Finding[]): Pick<ProgramVerdict, 'outcome' | 'loads' | 'fires'> {
+/** What findings come to. */
+export function summarise(findings: readonly Finding[]): Pick<ProgramVerdict, 'outcome' | 'loads' | 'fires'> {
   const loads = certaintyOf(findings.filter(({ affects }) => affects === 'load'));
   // What does not load does not run, whatever else is known.
   return { outcome: outcomeOf(findings), loads, fires: certaintyOf(findings) };

@@ -1,4 +1,4 @@
-import { parseBtfIndex } from '@bpfship/media-types';
+import { parseBtfIndex, parseEvidence } from '@bpfship/media-types';
 import { describe, expect, it } from 'vitest';
 import { decide, parseKernelFacts, type Selection } from '../src/index.ts';
 import { readVectors } from './vectors.ts';
@@ -7,6 +7,7 @@ interface Input {
   index: object;
   facts: object;
   btf?: string;
+  evidence?: object[];
 }
 
 interface ExpectedVerdict {
@@ -43,18 +44,19 @@ describe('selection vectors', () => {
     const index = parseBtfIndex(input.index);
     const facts = parseKernelFacts(input.facts);
     const btf = input.btf === undefined ? {} : { btf: new Uint8Array(Buffer.from(input.btf, 'base64')) };
-    const selection = decide({ index, facts, ...btf });
+    const evidence = (input.evidence ?? []).map((document) => parseEvidence(document));
+    const selection = decide({ index, facts, ...btf, evidence });
     expect(summarise(selection, index)).toEqual(expected);
     for (const { findings } of selection.verdicts)
       for (const { reason } of findings) expect(reason).toMatch(/^[^\p{Cc}]+$/u);
-    // Reserved inputs change nothing, and neither does asking twice.
+    // Reserved inputs and the order of evidence change nothing, and neither does asking twice.
     const again = decide({
       index,
       facts,
       ...btf,
       attachTargets: { xdp: 'eth0' },
-      parameters: { limit: 1 },
-      evidence: [{}],
+      evidence: evidence.toReversed(),
+      ...(evidence.length === 0 ? { parameters: { limit: 1 } } : {}),
     });
     expect(again).toEqual(selection);
   });
