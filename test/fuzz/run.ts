@@ -24,6 +24,8 @@ interface Job {
 
 if (isMainThread) await main();
 else {
+  // A worker's port has no origin.
+  /* oxlint-disable unicorn/require-post-message-target-origin */
   const job = workerData as Job;
   const report = fuzz({ ...job, progress: (at) => parentPort?.postMessage({ at }) });
   parentPort?.postMessage({ report });
@@ -50,7 +52,8 @@ async function main(): Promise<void> {
     const begin = performance.now();
     const outcomes = await runWorker(job);
     const seconds = (performance.now() - begin) / 1000;
-    for (const [name, count] of Object.entries(outcomes).sort()) process.stdout.write(`${name}: ${count}\n`);
+    for (const [name, count] of Object.entries(outcomes).sort(([a], [b]) => (a < b ? -1 : 1)))
+      process.stdout.write(`${name}: ${count}\n`);
     process.stdout.write(
       `${iterations} iterations in ${seconds.toFixed(0)} s, ${(iterations / seconds).toFixed(0)} a second, no defect\n`,
     );

@@ -39,9 +39,14 @@ export interface Target {
 /** Types of an accepted BTF that are looked at. */
 const LOOKS = 200;
 
+function pick<T>(list: readonly T[], random: (limit: number) => number): T {
+  const item = list[random(list.length)];
+  if (item === undefined) throw new RangeError('an empty list');
+  return item;
+}
+
 /** All targets. Whatever they throw but the typed errors is a defect. */
 export function createTargets(seeds: Seeds): Target[] {
-  const pick = <T>(list: readonly T[], random: (limit: number) => number): T => list[random(list.length)] as T;
   const sections = seeds.objects.map((object) => readElf(object));
   const index = parseBtfIndex(seeds.index);
   const facts = parseKernelFacts(seeds.facts);
