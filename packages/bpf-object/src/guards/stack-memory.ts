@@ -110,7 +110,10 @@ export class StackMemory {
     let changed = false;
     for (const [offset, slot] of this.#slots) {
       const theirs = other.#slots.get(offset);
-      const same = theirs?.size === slot.size && theirs.value.key === slot.value.key;
+      const same =
+        theirs?.size === slot.size &&
+        theirs.value.key === slot.value.key &&
+        identityOf(theirs.value) === identityOf(slot.value);
       if (same && theirs.immediate === slot.immediate && theirs.rest === slot.rest) continue;
       this.#slots.delete(offset);
       this.#key = undefined;

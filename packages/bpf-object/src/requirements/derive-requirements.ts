@@ -1,6 +1,7 @@
 import { BpfObjectError } from '../errors.ts';
 import type { BpfMap, BpfObject, BpfProgram } from '../object/bpf-object.ts';
-import { KFUNC_ADDRESS, type Site } from '../guards/explore.ts';
+import type { Site } from '../guards/exploration.ts';
+import { KFUNC_ADDRESS } from '../guards/explore.ts';
 import type { GuardGraph } from '../guards/guard-graph.ts';
 import type { Parameters } from '../guards/program-guards.ts';
 import { writeGuardGraph } from '../guards/write-graph.ts';
