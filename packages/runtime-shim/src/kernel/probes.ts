@@ -27,7 +27,7 @@ const FEATURES: ReadonlyMap<string, FeatureProbe> = new Map(
 
 /** Types that load only onto a certain function; the verifier's complaint about function 1 says that it knows them. */
 const NEEDS_TARGET: Readonly<Record<string, RegExp>> = {
-  tracing: /attach_btf_id 1 is not a function/,
+  tracing: /attach_btf_id 1 is not a (?:function|typedef)/,
   lsm: /attach_btf_id 1 is not a function/,
   ext: /Cannot replace kernel functions/,
 };
