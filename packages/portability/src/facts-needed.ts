@@ -16,6 +16,7 @@ export function neededFacts(variants: readonly Pick<Variant, 'requirements' | 'g
   return variants.flatMap(({ requirements, guards = [] }) => [
     ...requirements,
     ...(requirements.some(isAtFunction) ? [featureNeed('trampolines')] : []),
+    ...(requirements.some(({ kind }) => kind === 'kconfig') ? [featureNeed('kernel-config')] : []),
     ...(guards.length > 0 ? FOR_EVERY_GRAPH.map(featureNeed) : []),
     ...guards.flatMap(({ values }) => values.flatMap((value) => needOf(value) ?? [])),
   ]);

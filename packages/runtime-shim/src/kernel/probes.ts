@@ -1,4 +1,5 @@
 import { existsSync } from 'node:fs';
+import { release } from 'node:os';
 import { EXIT, MOV_R0_0 } from './native/assemble.ts';
 import type { Bpf } from './native/bpf.ts';
 import { answerOf } from './native/errno.ts';
@@ -37,7 +38,7 @@ const ENOTSUPP = -524;
 
 /** Words of the requirement language's features that can be asked for. */
 export function probedFeatures(): string[] {
-  return ['kernel-btf', ...FEATURES.keys()];
+  return ['kernel-btf', 'kernel-config', ...FEATURES.keys()];
 }
 
 /** Answers questions by trying; `undefined` where the right to try is missing. */
@@ -101,5 +102,7 @@ function probeForbiddenType(bpf: Bpf, type: string): boolean | undefined {
 
 function probeFeature(bpf: Bpf, feature: string): boolean | undefined {
   if (feature === 'kernel-btf') return existsSync('/sys/kernel/btf/vmlinux');
+  // Where libbpf looks (bpf_object__read_kconfig_file), and nowhere else.
+  if (feature === 'kernel-config') return existsSync(`/boot/config-${release()}`) || existsSync('/proc/config.gz');
   return FEATURES.get(feature)?.(bpf, (program) => tryProgram(bpf, program));
 }
