@@ -49,6 +49,13 @@ const ATTACH_FEATURES: ReadonlyMap<string, string> = new Map([
   ['trace_uprobe_session', 'uprobe-session'],
 ]);
 
+/** Programs that kernels let sleep later than fentry and LSM programs, by hook, or by type where the hook has no target: uprobe.s. */
+const SLEEPABLE_LATER: ReadonlyMap<string, string> = new Map([
+  ['kprobe', 'sleepable-uprobe'],
+  ['iter', 'sleepable-iter'],
+  ['btf-tracepoint', 'sleepable-btf-tracepoint'],
+]);
+
 /** Program types whose programs name a function or type of the kernel's own BTF. */
 const BTF_HOOKS = new Set(['btf-tracepoint', 'fentry', 'fexit', 'fmod-ret', 'lsm', 'lsm-cgroup', 'iter', 'struct-ops']);
 
@@ -147,7 +154,11 @@ function programFeatures({ attachment, functions }: BpfProgram): Set<string> {
   const features = new Set<string>();
   if (attachment.xdpFrags) features.add('xdp-frags');
   // A syscall program is always sleepable: its type says so already.
-  if (attachment.sleepable && attachment.type !== 'syscall') features.add('sleepable');
+  if (attachment.sleepable && attachment.type !== 'syscall') {
+    features.add('sleepable');
+    const later = SLEEPABLE_LATER.get(attachment.hook ?? attachment.type);
+    if (later !== undefined) features.add(later);
+  }
   const attach = ATTACH_FEATURES.get(attachment.attachType ?? '');
   if (attach !== undefined) features.add(attach);
   if (attachment.hook !== undefined && BTF_HOOKS.has(attachment.hook)) features.add('kernel-btf');

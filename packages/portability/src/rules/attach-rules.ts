@@ -1,5 +1,5 @@
 import type { AttachTargetRequirement } from '@bpfship/media-types';
-import { about, type Answer, type Tristate, unknown, unmet } from '../answer.ts';
+import { about, type Answer, lookUp, type Tristate, unknown, unmet } from '../answer.ts';
 import { hookAnswer } from '../facts-view.ts';
 import { FEATURES_SINCE } from '../since/features.ts';
 import type { TypeKind } from '../kernel-types.ts';
@@ -44,6 +44,9 @@ export function checkAttachTarget(requirement: AttachTargetRequirement, context:
   const name = `${hook} target ${value}`;
   const told = hookAnswer(context.facts, hook, value, context.kernel?.hasInModules);
   if (told === undefined && witness?.needsBtf && !context.kernel) return withoutBtf(context, name);
+  if (witness === FUNCTION && lookUp(context.facts.features, 'trampolines') === false) {
+    return unmet('trampolines-missing', `programs at functions cannot be loaded on this node: ${name}`, '5.5');
+  }
   const there = told ?? (witness ? inBtf(witness, value, context) : undefined);
   // The loader looks a target up by BTF id before it loads; all others only when it attaches.
   const affects = witness?.needsBtf === true ? 'load' : 'attach';
