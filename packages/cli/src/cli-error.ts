@@ -1,7 +1,13 @@
 /** The user asked for something that the command line does not allow, or that this host cannot answer. */
 export class CliError extends Error {
   override readonly name: string = 'CliError';
-  readonly code: 'ERR_CLI_USAGE' | 'ERR_CLI_NO_VARIANT' | 'ERR_CLI_FILE' | 'ERR_CLI_NOT_FOUND';
+  readonly code:
+    | 'ERR_CLI_USAGE'
+    | 'ERR_CLI_NO_VARIANT'
+    | 'ERR_CLI_FILE'
+    | 'ERR_CLI_NOT_FOUND'
+    | 'ERR_CLI_BUILD_LOAD'
+    | 'ERR_CLI_EVIDENCE';
   readonly hint: string;
 
   constructor(code: CliError['code'], message: string, hint: string, options?: { cause?: unknown }) {

@@ -22,6 +22,9 @@ export {
 export type { Project, ProjectVariant } from './project/project.ts';
 export { readProject } from './project/read-project.ts';
 export { type InitOptions, initProject, PROJECT_TEMPLATES, type ProjectTemplate } from './init/init-project.ts';
+export { packEvidence, type PackEvidenceOptions } from './evidence/pack-evidence.ts';
+export { recordEvidence, type RecordedEvidence, type RecordEvidenceOptions } from './evidence/record-evidence.ts';
+export { tryBuild, type TryBuildOptions } from './evidence/try-build.ts';
 export {
   type KernelToSupplement,
   packSupplement,

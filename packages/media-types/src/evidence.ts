@@ -42,8 +42,8 @@ export interface EvidenceRun {
   layer: string;
   /** Load parameters that it had. Absent: the values that the object carries. */
   parameters?: Record<string, string | number | boolean>;
-  /** All programs that load by default, loaded together. */
-  object: EvidenceResult;
+  /** All programs that load by default, loaded together. Absent: not known. */
+  object?: EvidenceResult;
   programs: EvidenceProgram[];
   /** e.g. `libbpf` `1.1.2`. */
   loader?: { name: string; version: string };
@@ -92,7 +92,7 @@ const RunSchema: z.ZodType<EvidenceRun> = z.looseObject({
   variant: VariantName,
   layer: Digest,
   parameters: z.record(Word, z.union([line(1024), z.number(), z.boolean()])).exactOptional(),
-  object: ResultSchema,
+  object: ResultSchema.exactOptional(),
   programs: z.array(ProgramSchema).max(1024),
   loader: z.looseObject({ name: line(64), version: line(64) }).exactOptional(),
   date: line(64).exactOptional(),

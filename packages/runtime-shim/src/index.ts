@@ -16,6 +16,7 @@ export type {
 export { KernelError, type KernelErrorCode, type KernelErrorDetails } from './kernel/kernel-error.ts';
 export { openKernel, type OpenKernelOptions } from './kernel/open-kernel.ts';
 export type { AttachedProgram, CarriedMap, Switch } from './node/activation.ts';
+export { type EvidenceSearch, findEvidence, type FindEvidenceOptions } from './node/find-evidence.ts';
 export type { AttachTarget, AttachTargets } from './node/attach-targets.ts';
 export type {
   InstallOptions,

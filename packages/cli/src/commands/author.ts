@@ -14,6 +14,7 @@ import {
 import { OciLayoutStore } from '@bpfship/oras-client';
 import type { GetContext } from '../context.ts';
 import { addExamples } from '../options/examples.ts';
+import { loadBuilt, type LoadBuiltValues } from '../load-built.ts';
 import { formatBytes } from '../terminal/table.ts';
 
 /** `bpfship init FOLDER` */
@@ -44,6 +45,11 @@ export function createInitCommand(getContext: GetContext): Command {
   });
 }
 
+interface BuildValues extends LoadBuiltValues {
+  output?: string;
+  clang: string;
+}
+
 /** `bpfship build [PROJECT]` */
 export function createBuildCommand(getContext: GetContext): Command {
   const command = new Command('build')
@@ -53,14 +59,19 @@ export function createBuildCommand(getContext: GetContext): Command {
     )
     .argument('[project]', 'folder with an ebpf-service.yaml, or the file itself', '.')
     .option('-o, --output <folder>', 'where the objects go (default: build in the project’s folder)')
-    .option('--clang <program>', 'the compiler', 'clang');
+    .option('--clang <program>', 'the compiler', 'clang')
+    .option('--load', 'load every variant once on this kernel, and fail where one does not load that should')
+    .option('--no-load', 'do not; default is to load and warn, where this process may')
+    .option('--evidence <file>', 'write what came of it, for "bpfship evidence --from"');
   addExamples(command, [
     ['In the current folder', 'bpfship build'],
+    ['And it must load here', 'sudo bpfship build --load'],
     ['One of the examples', 'bpfship build examples/exec-watch'],
     ['With a certain compiler', 'bpfship build --clang clang-19 my-service'],
   ]);
-  return command.action(async (path: string, values: { output?: string; clang: string }) => {
-    const { printer, signal } = getContext();
+  return command.action(async (path: string, values: BuildValues) => {
+    const context = getContext();
+    const { printer, signal } = context;
     const project = await readProject(path);
     const built = await buildProject(project, {
       clang: values.clang,
@@ -71,6 +82,7 @@ export function createBuildCommand(getContext: GetContext): Command {
       },
       signal,
     });
+    const runs = await loadBuilt(project, built, values, context);
     const objects = built.objects.map(({ bytes, path: file, ...object }) => ({
       ...object,
       path: relative(process.cwd(), file),
@@ -78,7 +90,13 @@ export function createBuildCommand(getContext: GetContext): Command {
     }));
     printer.result({
       text: `Built ${project.name} ${project.version}: ${objects.length} objects`,
-      data: { name: project.name, version: project.version, compiler: built.compiler, objects },
+      data: {
+        name: project.name,
+        version: project.version,
+        compiler: built.compiler,
+        objects,
+        ...(runs ? { runs } : {}),
+      },
       brief: objects.map(({ path: file }) => file).join('\n'),
     });
   });

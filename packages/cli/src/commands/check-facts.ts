@@ -1,5 +1,5 @@
 import { readFile } from 'node:fs/promises';
-import type { BtfIndex } from '@bpfship/media-types';
+import type { BtfIndex, Evidence } from '@bpfship/media-types';
 import {
   decide,
   type KernelTypes,
@@ -19,17 +19,27 @@ export interface Checked {
   selection: Selection;
 }
 
+/** What to decide with. */
+export interface CheckInput {
+  /** Files with kernel facts; none = this node. */
+  files: readonly string[];
+  /** File with BTF of the kernel. */
+  btf?: string | undefined;
+  evidence: readonly Evidence[];
+}
+
 /** Decides for this node, or one after the other for the kernels whose facts are in files. */
-export async function* checkOn(index: BtfIndex, files: readonly string[], btfFile?: string): AsyncGenerator<Checked> {
-  const btf = btfFile === undefined ? undefined : await readBtf(btfFile);
+export async function* checkOn(index: BtfIndex, { files, btf, evidence }: CheckInput): AsyncGenerator<Checked> {
+  const given = btf === undefined ? undefined : await readBtf(btf);
   for (const file of files) {
     const facts = parseKernelFacts(await readTextFile(file));
-    yield { facts: file, kernel: facts.release, selection: decide({ index, facts, ...(btf ? { btf } : {}) }) };
+    const selection = decide({ index, facts, evidence, ...(given ? { btf: given } : {}) });
+    yield { facts: file, kernel: facts.release, selection };
   }
   if (files.length > 0) return;
   const { facts, btf: own } = await readFactsFor(index);
-  const types = btf ?? own;
-  yield { kernel: facts.release, selection: decide({ index, facts, ...(types ? { btf: types } : {}) }) };
+  const types = given ?? own;
+  yield { kernel: facts.release, selection: decide({ index, facts, evidence, ...(types ? { btf: types } : {}) }) };
 }
 
 async function readBtf(path: string): Promise<KernelTypes> {

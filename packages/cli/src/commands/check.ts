@@ -2,12 +2,20 @@ import { Command } from 'commander';
 import { readFile } from 'node:fs/promises';
 import { describeObject } from '@bpfship/devkit';
 import { explainSelection } from '@bpfship/portability';
-import { MAX_BTF_INDEX_SIZE, parseBtfIndex, parseServiceManifest, type BtfIndex } from '@bpfship/media-types';
+import {
+  type BtfIndex,
+  type Evidence,
+  MAX_BTF_INDEX_SIZE,
+  parseBtfIndex,
+  parseEvidence,
+  parseServiceManifest,
+} from '@bpfship/media-types';
 import { fetchBytes, fetchReference, requireReference } from '@bpfship/oras-client';
+import { findEvidence } from '@bpfship/runtime-shim';
 import { verifyArtifact } from '@bpfship/trust';
 import { CliError } from '../cli-error.ts';
 import type { CommandContext, GetContext } from '../context.ts';
-import { fileError } from '../files.ts';
+import { fileError, readTextFile } from '../files.ts';
 import { type Checked, checkOn, fleetTable, programTable } from './check-facts.ts';
 import { addExamples } from '../options/examples.ts';
 import { addVerifyOptions, policyFrom, type VerifyOptionValues } from '../options/key-options.ts';
@@ -17,6 +25,7 @@ interface Values extends RegistryOptionValues, VerifyOptionValues {
   ociLayout?: boolean;
   facts?: string[];
   btf?: string;
+  evidence?: string[];
 }
 
 /** `bpfship check REFERENCE` */
@@ -30,6 +39,10 @@ export function createCheckCommand(getContext: GetContext): Command {
     .option('--oci-layout', 'the reference is an OCI layout folder')
     .option('--facts <files...>', 'kernel facts of other nodes, from "bpfship facts"')
     .option('--btf <file>', 'BTF of the kernel, where the facts carry none');
+  command.option(
+    '--evidence <file...>',
+    'what came of the variants on real kernels, from "bpfship evidence"; you believe the files that you name',
+  );
   addExamples(addRegistryOptions(addVerifyOptions(command)), [
     ['On this kernel', 'bpfship check ghcr.io/acme/exec-watch:1.0.0'],
     ['Also verify the signature', 'bpfship check ghcr.io/acme/exec-watch:1.0.0 --key acme.pub'],
@@ -49,17 +62,19 @@ export function createCheckCommand(getContext: GetContext): Command {
       signal: context.signal,
     });
     const manifest = parseServiceManifest(bytes);
-    const signer = await verifiedSigner(
-      values,
-      context,
-      async (policy) =>
-        (await verifyArtifact({ target: opened.target, subject: descriptor, policy, signal: context.signal })).signer
-          .hint,
-    );
+    const policy = await policyOf(values, context);
+    const { target } = opened;
+    const { signal } = context;
+    const verified = policy && (await verifyArtifact({ target, subject: descriptor, policy, signal }));
+    const signer = verified?.signer.hint;
+    const { evidence, warnings } = await findEvidence({ target, subject: descriptor, policy, signal });
+    for (const warning of warnings) context.printer.warn(warning);
+    for (const file of values.evidence ?? []) evidence.push(parseEvidence(await readTextFile(file)));
     const index = parseBtfIndex(
       await fetchBytes(opened.target, manifest.config, { maxBytes: MAX_BTF_INDEX_SIZE, signal: context.signal }),
     );
     await report(context, index, values, {
+      evidence,
       reference: `${opened.location}@${descriptor.digest}`,
       title: `${index.name} ${index.version}`,
       signature: signer === undefined ? 'Signature: not checked' : `Signature: verified, key ${signer}`,
@@ -74,13 +89,17 @@ interface Subject {
   title: string;
   signature?: string;
   signer?: string | undefined;
+  /** What is known of real kernels. */
+  evidence?: readonly Evidence[];
 }
 
 /** Prints the verdicts: of one kernel in full, of several as a table or as JSON lines. */
 async function report(context: CommandContext, index: BtfIndex, values: Values, subject: Subject): Promise<void> {
   const files = values.facts ?? [];
   const checked: Checked[] = [];
-  for await (const each of checkOn(index, files, values.btf)) checked.push(each);
+  for await (const each of checkOn(index, { files, btf: values.btf, evidence: subject.evidence ?? [] })) {
+    checked.push(each);
+  }
   if (files.length > 1) {
     context.printer.result({
       text: () => [subject.title, '', fleetTable(checked)].join('\n'),
@@ -140,12 +159,7 @@ async function readObjectFile(reference: string): Promise<Uint8Array | undefined
   });
 }
 
-async function verifiedSigner(
-  values: Values,
-  context: CommandContext,
-  verify: (policy: NonNullable<Awaited<ReturnType<typeof policyFrom>>>) => Promise<string>,
-): Promise<string | undefined> {
-  if (values.key === undefined && values.policy === undefined) return undefined;
-  const policy = await policyFrom(values, context);
-  return policy && verify(policy);
+/** A check needs no signature; where one is asked for, it must be there. */
+async function policyOf(values: Values, context: CommandContext): ReturnType<typeof policyFrom> {
+  return values.key === undefined && values.policy === undefined ? undefined : policyFrom(values, context);
 }

@@ -3,6 +3,7 @@ import type { GetContext } from '../context.ts';
 import { createBuildCommand, createInitCommand, createPackCommand } from './author.ts';
 import { createCheckCommand } from './check.ts';
 import { createCopyCommand } from './copy.ts';
+import { createEvidenceCommand } from './evidence.ts';
 import { createFactsCommand } from './facts.ts';
 import { createGenerateKeyPairCommand } from './generate-key-pair.ts';
 import { createHubCommand } from './hub.ts';
@@ -34,6 +35,7 @@ export const commands: readonly CommandEntry[] = [
   { group: 'Author', create: createPackCommand },
   { group: 'Author', create: createInspectCommand },
   { group: 'Author', create: createSupplementCommand },
+  { group: 'Author', create: createEvidenceCommand },
   { group: 'Trust', create: createGenerateKeyPairCommand },
   { group: 'Trust', create: createSignCommand },
   { group: 'Trust', create: createVerifyCommand },

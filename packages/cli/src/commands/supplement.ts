@@ -4,12 +4,12 @@ import { Command } from 'commander';
 import { type KernelToSupplement, packSupplement } from '@bpfship/devkit';
 import { MAX_BTF_INDEX_SIZE, type NearKernels, parseBtfIndex, parseServiceManifest } from '@bpfship/media-types';
 import { fetchBytes, fetchReference, requireReference } from '@bpfship/oras-client';
-import { loadPrivateKey, readKeyReference, signArtifact } from '@bpfship/trust';
+import { signArtifact } from '@bpfship/trust';
 import { CliError } from '../cli-error.ts';
-import type { CommandContext, GetContext } from '../context.ts';
+import type { GetContext } from '../context.ts';
 import { fileError, readTextFile } from '../files.ts';
 import { addExamples } from '../options/examples.ts';
-import { readPassword } from '../options/key-options.ts';
+import { signingKey } from '../options/key-options.ts';
 import { addRegistryOptions, openReference, type RegistryOptionValues } from '../options/registry-options.ts';
 
 interface Values extends RegistryOptionValues {
@@ -72,15 +72,6 @@ export function createSupplementCommand(getContext: GetContext): Command {
       brief: digest,
     });
   });
-}
-
-async function signingKey(reference: string, context: CommandContext): ReturnType<typeof loadPrivateKey> {
-  const pem = await readKeyReference(reference, { env: context.streams.env, stdin: context.streams.stdin });
-  const needsPassword = /ENCRYPTED/.test(pem);
-  return loadPrivateKey(
-    pem,
-    needsPassword ? { password: await readPassword(context, 'Password of the private key: ') } : {},
-  );
 }
 
 async function readKernels(path: string): Promise<KernelToSupplement[]> {

@@ -1,6 +1,6 @@
 import { createInterface } from 'node:readline/promises';
 import { type Command, Option } from 'commander';
-import { parsePolicy, type Policy, readKeyReference } from '@bpfship/trust';
+import { loadPrivateKey, parsePolicy, type Policy, readKeyReference } from '@bpfship/trust';
 import { CliError } from '../cli-error.ts';
 import type { CommandContext } from '../context.ts';
 import { readTextFile } from '../files.ts';
@@ -73,6 +73,16 @@ export async function readPassword({ streams }: CommandContext, question: string
     );
   }
   return askHidden(streams, question);
+}
+
+/** The private key that an option names; asks for its password where it has one. */
+export async function signingKey(reference: string, context: CommandContext): ReturnType<typeof loadPrivateKey> {
+  const pem = await readKeyReference(reference, { env: context.streams.env, stdin: context.streams.stdin });
+  const needsPassword = /ENCRYPTED/.test(pem);
+  return loadPrivateKey(
+    pem,
+    needsPassword ? { password: await readPassword(context, 'Password of the private key: ') } : {},
+  );
 }
 
 /** Asks on stderr, and does not show what is typed. */

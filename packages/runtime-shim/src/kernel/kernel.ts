@@ -63,6 +63,11 @@ export interface LoadOptions {
   reuseMaps?: Record<string, string>;
   /** BTF to relocate against in place of the kernel's own. */
   customBtfPath?: string;
+  /**
+   * Only to see whether it loads: maps are not pinned, whatever the object says, and where `program` is given it alone is loaded, also one that
+   * does not load by default (`SEC("?…")`).
+   */
+  trial?: { program?: string };
 }
 
 /** A loaded object. */

@@ -55,6 +55,7 @@ export class NativeObject {
     const object = new NativeObject(bpf, pointer);
     try {
       object.#reuseMaps(options.reuseMaps ?? {});
+      if (options.trial) object.#prepareTrial(options.trial.program);
       const result = native.objectLoad(pointer);
       if (result < 0) throw loadError(options.name, result, log.bytes);
       object.#collect();
@@ -149,6 +150,23 @@ export class NativeObject {
       const dot = name.indexOf('.');
       yield { name: dot > 0 ? name.slice(dot) : name, map };
     }
+  }
+
+  #prepareTrial(only: string | undefined): void {
+    const native = this.#native;
+    for (const { map } of this.#eachMap()) native.mapSetPinPath(map, null);
+    if (only === undefined) return;
+    let found = false;
+    for (
+      let program = native.nextProgram(this.#object, null);
+      program;
+      program = native.nextProgram(this.#object, program)
+    ) {
+      const wanted = native.programName(program) === only;
+      native.programSetAutoload(program, wanted);
+      found ||= wanted;
+    }
+    if (!found) throw new KernelError('ERR_KERNEL_NOT_FOUND', `the object has no program "${only}"`);
   }
 
   #reuseMaps(pins: Readonly<Record<string, string>>): void {

@@ -20,6 +20,7 @@ import { readKernelBtf } from '../facts/kernel-btf.ts';
 import { readKernelFacts } from '../facts/read-kernel-facts.ts';
 import type { Kernel } from '../kernel/kernel.ts';
 import { ShimError } from '../shim-error.ts';
+import { findEvidence } from './find-evidence.ts';
 import { findSupplement, type FoundSupplement, type SupplementSearch } from './find-supplement.ts';
 import type { StepTimer } from './steps.ts';
 
@@ -98,11 +99,18 @@ export async function preparePackage(
     }),
   );
   if (!facts.privileges.load) throw missingPrivilege(facts.privileges.reason);
-  const { found: supplement, warnings } = await supplementFor(source, descriptor, index, facts, timer);
+  const { found: supplement, warnings: left } = await supplementFor(source, descriptor, index, facts, timer);
+  const { evidence, warnings: doubts } = await findEvidence({
+    target,
+    subject: descriptor,
+    policy: source.policy,
+    signal,
+  });
+  const warnings = [...left, ...doubts];
   const types = btf ?? supplement?.bytes;
   const selection = await timer.run(
     'select',
-    () => Promise.resolve(decide({ index, facts, ...(types ? { btf: types } : {}) })),
+    () => Promise.resolve(decide({ index, facts, evidence, ...(types ? { btf: types } : {}) })),
     ({ candidates }) => ({
       detail: candidates[0] ? `variant ${candidates[0].variant} (${candidates[0].outcome})` : 'no variant fits',
     }),

@@ -10,6 +10,8 @@ export interface Policy {
   readonly keys: readonly string[];
   /** Public keys in PEM, of which any one must have signed a BTF supplement: a role of its own. Default: nobody may. */
   readonly supplementKeys?: readonly string[];
+  /** Public keys in PEM, of which any one must have signed evidence: a role of its own. Default: nobody may, and none is looked for. */
+  readonly evidenceKeys?: readonly string[];
 }
 
 /** A policy ready for use. */
@@ -25,7 +27,7 @@ const MAX_POLICY_SIZE = 1024 * 1024;
 const MAX_KEYS = 64;
 
 /**
- * Reads a policy document: JSON `{"schemaVersion":1,"keys":[PEM, …],"supplementKeys":[PEM, …]}`. A member that is not known is refused, since it may be a condition
+ * Reads a policy document: JSON `{"schemaVersion":1,"keys":[PEM, …],"supplementKeys":[PEM, …],"evidenceKeys":[PEM, …]}`. A member that is not known is refused, since it may be a condition
  * that this version would not check.
  *
  * @throws {TrustError} `ERR_TRUST_POLICY_INVALID`, `ERR_TRUST_KEY_INVALID`; `ERR_TRUST_DENIED` where it names nobody.
@@ -40,15 +42,20 @@ export function parsePolicy(document: string | Uint8Array): Policy {
     throw invalid(`is not JSON: ${(cause as Error).message.slice(0, 128)}`, cause);
   }
   if (typeof value !== 'object' || value === null || Array.isArray(value)) throw invalid('is not a JSON object');
-  const { schemaVersion, keys, supplementKeys, ...unknown } = value as Record<string, unknown>;
+  const { schemaVersion, keys, supplementKeys, evidenceKeys, ...unknown } = value as Record<string, unknown>;
   if (schemaVersion !== 1) throw invalid('has no schemaVersion 1');
   const [member] = Object.keys(unknown);
   if (member !== undefined) throw invalid(`has a member that is not known: ${JSON.stringify(member).slice(0, 64)}`);
   if (!isKeyList(keys)) throw invalid('has no list of keys');
-  if (supplementKeys === undefined) return checked({ keys });
-  if (!isKeyList(supplementKeys)) throw invalid('has supplementKeys that are no list of keys');
-  if (supplementKeys.length > 0) compilePolicy({ keys: supplementKeys });
-  return checked({ keys, supplementKeys });
+  return checked({ keys, ...roleKeys('supplementKeys', supplementKeys), ...roleKeys('evidenceKeys', evidenceKeys) });
+}
+
+/** Keys of a role beside that of packages. */
+function roleKeys<Role extends string>(role: Role, keys: unknown): Partial<Record<Role, string[]>> {
+  if (keys === undefined) return {};
+  if (!isKeyList(keys)) throw invalid(`has ${role} that are no list of keys`);
+  if (keys.length > 0) compilePolicy({ keys });
+  return { [role]: keys } as Record<Role, string[]>;
 }
 
 function isKeyList(value: unknown): value is string[] {

@@ -38,6 +38,7 @@ export interface Native {
   programName(program: Pointer): string;
   programSection(program: Pointer): string;
   programFd(program: Pointer): number;
+  programSetAutoload(program: Pointer, load: boolean): number;
   programAttach(program: Pointer): Pointer;
   programAttachCgroup(program: Pointer, cgroupFd: number): Pointer;
   nextMap(object: Pointer, previous: Pointer): Pointer;
@@ -49,6 +50,7 @@ export interface Native {
   mapValueSize(map: Pointer): number;
   mapMaxEntries(map: Pointer): number;
   mapFlags(map: Pointer): number;
+  mapSetPinPath(map: Pointer, path: string | null): number;
   linkFd(link: Pointer): number;
   linkDestroy(link: Pointer): number;
   linkDisconnect(link: Pointer): void;
@@ -86,6 +88,7 @@ export function openNative(path: string | undefined): Native {
     programName: fn('const char *bpf_program__name(void *prog)'),
     programSection: fn('const char *bpf_program__section_name(void *prog)'),
     programFd: fn('int bpf_program__fd(void *prog)'),
+    programSetAutoload: fn('int bpf_program__set_autoload(void *prog, bool autoload)'),
     programAttach: fn('void *bpf_program__attach(void *prog)'),
     programAttachCgroup: fn('void *bpf_program__attach_cgroup(void *prog, int fd)'),
     nextMap: fn('void *bpf_object__next_map(void *obj, void *map)'),
@@ -97,6 +100,7 @@ export function openNative(path: string | undefined): Native {
     mapValueSize: fn('uint32_t bpf_map__value_size(void *map)'),
     mapMaxEntries: fn('uint32_t bpf_map__max_entries(void *map)'),
     mapFlags: fn('uint32_t bpf_map__map_flags(void *map)'),
+    mapSetPinPath: fn('int bpf_map__set_pin_path(void *map, const char *path)'),
     linkFd: fn('int bpf_link__fd(void *link)'),
     linkDestroy: fn('int bpf_link__destroy(void *link)'),
     linkDisconnect: fn('void bpf_link__disconnect(void *link)'),

@@ -1,0 +1,131 @@
+import { mkdirSync, readFileSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { createRegistry, type Registry } from '@bpfship/registry-dev';
+import { spawnCli } from './support/cli.ts';
+import { PASSWORD, succeed } from './support/packed-service.ts';
+import { type TemporaryFolder, temporaryFolder } from './support/temporary-folder.ts';
+
+const IS_ROOT = process.getuid?.() === 0;
+
+const HEAD = `
+#include <linux/bpf.h>
+#include <bpf/bpf_helpers.h>
+char LICENSE[] SEC("license") = "GPL";
+`;
+/** Reads a packet without looking whether there is one: no requirement says that no verifier takes it. */
+const CARELESS = `${HEAD}
+SEC("xdp") int take(struct xdp_md *ctx) { return *(volatile unsigned char *)(long)ctx->data ? XDP_PASS : XDP_DROP; }
+`;
+const CAREFUL = `${HEAD}
+struct { __uint(type, BPF_MAP_TYPE_ARRAY); __uint(max_entries, 1); __type(key, __u32); __type(value, __u64); __uint(pinning, LIBBPF_PIN_BY_NAME); } evidence_test_pin SEC(".maps");
+SEC("xdp") int take(struct xdp_md *ctx) { __u32 key = 0; __u64 one = 1; bpf_map_update_elem(&evidence_test_pin, &key, &one, 0); return XDP_PASS; }
+`;
+const PROJECT = `name: demo/evidence
+version: 1.0.0
+variants:
+  - name: careless
+    sources: [src/careless.bpf.c]
+  - name: careful
+    sources: [src/careful.bpf.c]
+`;
+
+let folder: TemporaryFolder;
+let registry: Registry;
+let reference: string;
+const env = { BPFSHIP_PASSWORD: PASSWORD };
+
+interface Checked {
+  status: number;
+  stderr: string;
+  selected: string;
+  verdicts: { variant: string; outcome: string; findings: { code: string; reason: string }[] }[];
+}
+
+async function check(...args: string[]): Promise<Checked> {
+  const { status, stdout, stderr } = await spawnCli(['check', reference, '-j', ...args]);
+  return { status, stderr, ...(JSON.parse(stdout) as Pick<Checked, 'selected' | 'verdicts'>) };
+}
+
+function policy(name: string, evidenceKeys: string[]): string {
+  const read = (key: string): string => readFileSync(folder.file(`${key}.pub`), 'utf8');
+  writeFileSync(
+    folder.file(name),
+    JSON.stringify({ schemaVersion: 1, keys: [read('acme')], evidenceKeys: evidenceKeys.map(read) }),
+  );
+  return folder.file(name);
+}
+
+describe.skipIf(!IS_ROOT)('evidence of this kernel', () => {
+  beforeAll(async () => {
+    folder = temporaryFolder();
+    registry = await createRegistry({ root: folder.file('registry') });
+    reference = `${registry.host}/demo/evidence:1.0.0`;
+    mkdirSync(folder.file('project/src'), { recursive: true });
+    writeFileSync(join(folder.file('project'), 'ebpf-service.yaml'), PROJECT);
+    writeFileSync(join(folder.file('project'), 'src/careless.bpf.c'), CARELESS);
+    writeFileSync(join(folder.file('project'), 'src/careful.bpf.c'), CAREFUL);
+    for (const name of ['acme', 'lab']) {
+      await succeed(['generate-key-pair', '--output-key-prefix', folder.file(name)], env);
+    }
+  }, 60_000);
+
+  afterAll(async () => {
+    await registry.close();
+    folder[Symbol.dispose]();
+  });
+
+  it('build loads what it built once, and says what the verifier said', async () => {
+    const built = await spawnCli(['build', folder.file('project'), '--evidence', folder.file('built.json')]);
+    expect(built).toMatchObject({ status: 0, stderr: expect.stringContaining('program take of variant careless') });
+    expect(built.stderr).toContain('invalid access to packet');
+    expect(built.stderr).not.toContain('variant careful does not');
+    const strict = await spawnCli(['build', folder.file('project'), '--load']);
+    expect(strict).toMatchObject({ status: 1, stderr: expect.stringContaining('does not load on this kernel') });
+    const none = await spawnCli(['build', folder.file('project'), '--no-load']);
+    expect(none.stderr).not.toContain('careless does not load');
+    expect(() => readFileSync('/sys/fs/bpf/evidence_test_pin')).toThrow('ENOENT');
+  }, 60_000);
+
+  it('is believed only of keys in the role, and decides then', async () => {
+    await succeed(['pack', folder.file('project'), '--output', folder.file('layout')]);
+    const layout = `${folder.file('layout')}:1.0.0`;
+    await succeed(['sign', '--key', folder.file('acme.key'), '--oci-layout', layout], env);
+    await succeed(['push', layout, reference]);
+    expect(await check()).toMatchObject({ selected: 'careless' });
+    // What build wrote down is of the very layers that pack made.
+    const local = await check('--evidence', folder.file('built.json'));
+    expect(local).toMatchObject({ status: 0, selected: 'careful' });
+    expect(local.verdicts[0]).toMatchObject({ outcome: 'refused', findings: [{ code: 'load-failed' }] });
+    expect(local.verdicts[0]?.findings[0]?.reason).toContain('outside of the packet');
+
+    // Unsigned, then signed by a key that may sign packages only: left out, with a warning.
+    await succeed(['evidence', reference, '--from', folder.file('built.json')]);
+    await succeed(['evidence', reference, '--by', 'a test', '--key', folder.file('acme.key')], env);
+    const doubted = await check('--policy', policy('lab.json', ['lab']));
+    expect(doubted).toMatchObject({ status: 0, selected: 'careless' });
+    expect(doubted.stderr.match(/evidence sha256:[0-9a-f]{64} was left out/g)).toHaveLength(2);
+
+    await succeed(['evidence', reference, '--from', folder.file('built.json'), '--key', folder.file('lab.key')], env);
+    expect(await check('--policy', folder.file('lab.json'))).toMatchObject({ selected: 'careful' });
+    // Nobody in the role: none is asked for.
+    expect((await check('--policy', policy('nobody.json', []))).stderr).not.toContain('evidence');
+  }, 120_000);
+
+  it('of another kernel makes uncertain what failed there without being foreseen, and proves nothing', async () => {
+    const evidence = JSON.parse(readFileSync(folder.file('built.json'), 'utf8')) as { kernels: { version: string }[] };
+    for (const kernel of evidence.kernels) kernel.version = '#0 another build';
+    writeFileSync(folder.file('other.json'), JSON.stringify(evidence));
+    const { selected, verdicts } = await check('--evidence', folder.file('other.json'));
+    expect(selected).toBe('careful');
+    expect(verdicts[0]).toMatchObject({ outcome: 'uncertain', findings: [{ code: 'load-failed-elsewhere' }] });
+    expect(verdicts[1]).toMatchObject({ outcome: 'loads', findings: [] });
+  });
+
+  it('refuses documents that break the standard', async () => {
+    writeFileSync(folder.file('broken.json'), '{"schemaVersion":1}');
+    const { status, stderr } = await spawnCli(['check', reference, '--evidence', folder.file('broken.json')]);
+    expect(status).toBe(1);
+    expect(stderr).toContain('the evidence breaks the standard');
+  });
+});
