@@ -150,7 +150,7 @@ function helperRequirement(helper: string, { attachment }: BpfProgram): Requirem
   return { kind: 'helper', value: helper, programType: attachment.type, ...replaced, programs: [] };
 }
 
-function programFeatures({ attachment, functions }: BpfProgram): Set<string> {
+function programFeatures({ attachment, functions, helpers }: BpfProgram): Set<string> {
   const features = new Set<string>();
   if (attachment.xdpFrags) features.add('xdp-frags');
   // A syscall program is always sleepable: its type says so already.
@@ -163,6 +163,8 @@ function programFeatures({ attachment, functions }: BpfProgram): Set<string> {
   if (attach !== undefined) features.add(attach);
   if (attachment.hook !== undefined && BTF_HOOKS.has(attachment.hook)) features.add('kernel-btf');
   for (const entry of functions) for (const feature of functionFeatures(entry)) features.add(feature);
+  // Some machines' compilers in the kernel cannot do both in one program.
+  if (features.has('subprogram-calls') && helpers.includes('bpf_tail_call')) features.add('tail-call-in-subprogram');
   return features;
 }
 
