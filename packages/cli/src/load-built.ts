@@ -22,7 +22,7 @@ interface Failure {
 }
 
 /**
- * Loads what was built once on this kernel, and warns of what does not load. @returns what came of each variant; undefined where nothing was tried.
+ * Loads what was built once on this kernel, and warns of what does not load. @returns what came of each variant; none where nothing was tried.
  *
  * @throws {CliError} `ERR_CLI_BUILD_LOAD` with `--load`, where a variant fails that should load, or nothing could be tried.
  */
@@ -31,9 +31,9 @@ export async function loadBuilt(
   built: BuiltProject,
   { load, evidence: output }: LoadBuiltValues,
   { printer, signal }: CommandContext,
-): Promise<EvidenceRun[] | undefined> {
+): Promise<EvidenceRun[]> {
   const wanted = load === true || output !== undefined;
-  if (load === false || (!wanted && process.getuid?.() !== 0)) return undefined;
+  if (load === false || (!wanted && process.getuid?.() !== 0)) return [];
   await using kernel = openKernel();
   const readFacts = readFactsFor;
   const tried = await tryBuild({ kernel, project, built, readFacts, signal }).catch((error: unknown) => {

@@ -13,7 +13,7 @@ const DIGEST = /^sha256:[a-f0-9]{64}$/;
 
 /** Fields of each command's JSON. They are what scripts hold on to: add some, never take any away. */
 const FIELDS: Readonly<Record<string, readonly string[]>> = {
-  build: ['compiler', 'name', 'objects', 'version'],
+  build: ['compiler', 'name', 'objects', 'runs', 'version'],
   check: ['candidates', 'kernel', 'name', 'reference', 'selected', 'signer', 'verdicts', 'version'],
   copy: ['digest', 'mediaType', 'reference', 'size', 'source'],
   'generate-key-pair': ['privateKey', 'publicKey'],

@@ -16,7 +16,24 @@ describe('parsePolicy', () => {
     });
   });
 
+  it('reads keys of other roles, each for itself', () => {
+    const roles = { supplementKeys: [other.publicKey.pem], evidenceKeys: [pem] };
+    expect(parsePolicy(JSON.stringify({ schemaVersion: 1, keys: [pem], ...roles }))).toEqual({ keys: [pem], ...roles });
+    const empty = JSON.stringify({ schemaVersion: 1, keys: [pem], evidenceKeys: [] });
+    expect(parsePolicy(empty)).toEqual({ keys: [pem], evidenceKeys: [] });
+  });
+
   it.each([
+    [
+      'evidence keys that are no list',
+      JSON.stringify({ schemaVersion: 1, keys: [pem], evidenceKeys: pem }),
+      'ERR_TRUST_POLICY_INVALID',
+    ],
+    [
+      'an evidence key that is none',
+      JSON.stringify({ schemaVersion: 1, keys: [pem], evidenceKeys: ['x'] }),
+      'ERR_TRUST_KEY_INVALID',
+    ],
     ['no JSON', 'keys: []', 'ERR_TRUST_POLICY_INVALID'],
     ['no version', JSON.stringify({ keys: [pem] }), 'ERR_TRUST_POLICY_INVALID'],
     ['another version', JSON.stringify({ schemaVersion: 2, keys: [pem] }), 'ERR_TRUST_POLICY_INVALID'],

@@ -95,7 +95,7 @@ export function createBuildCommand(getContext: GetContext): Command {
         version: project.version,
         compiler: built.compiler,
         objects,
-        ...(runs ? { runs } : {}),
+        runs,
       },
       brief: objects.map(({ path: file }) => file).join('\n'),
     });
