@@ -1,6 +1,5 @@
 import { join } from 'node:path';
-import { openKernelTypes } from '@bpfship/portability';
-import { collectObjects } from '../test/corpus/collect-objects.ts';
+import { type CollectedOrigin, collectObjects } from '../test/corpus/collect-objects.ts';
 import { compareAll, countComparisons } from '../test/corpus/compare.ts';
 import { compileIdioms } from '../test/corpus/compile-idioms.ts';
 import { describeObjects, giveVerdicts } from '../test/corpus/give-verdicts.ts';
@@ -10,49 +9,57 @@ import { CACHE } from './machine/debian-archive.ts';
 import { KERNEL_SERIES } from './machine/kernels.ts';
 
 // `npm run test:corpus`: verdicts beside what real kernels do. Arguments: kernels (default all series and `host`), and
-// `--set=idioms|real` for one set of objects. Fails where a verdict refuses what a kernel loads.
+// `--set=idioms|real` for one set of objects; `--kept-facts`
+// boots nothing that was measured before. Fails where a verdict refuses what a kernel loads.
 const args = process.argv.slice(2);
 const sets = args.filter((arg) => arg.startsWith('--set=')).map((arg) => arg.slice('--set='.length));
+const keptFacts = args.includes('--kept-facts');
 const kernels = args.filter((arg) => !arg.startsWith('--'));
 
-async function measure(set: string, paths: readonly string[]): Promise<KernelResult[]> {
-  const objects = describeObjects(paths);
-  const results: KernelResult[] = [];
-  for (const kernel of kernels.length > 0 ? kernels : [...KERNEL_SERIES.filter((name) => !name.includes('-')), HOST]) {
-    const { release, truth, facts, btf } = await measureKernel(kernel, paths);
-    const types = openKernelTypes(btf);
-    const verdicts = objects.flatMap((object) => giveVerdicts(object, facts, types));
-    const compared = compareAll(verdicts, truth);
-    for (const [name, part] of [
-      [set, compared.filter(({ program }) => program !== null)],
-      [`${set}, whole objects`, compared.filter(({ program }) => program === null)],
-    ] as const) {
-      console.log(`${name} on ${kernel} (${release}): ${JSON.stringify(countComparisons(part))}`);
-      results.push({ kernel, release, set: name, compared: part });
-    }
-  }
-  return results;
-}
-
-async function main(): Promise<number> {
-  const origins = collectObjects();
-  const notes = origins.flatMap(({ name, objects, failures, drifted, unavailable }) => [
-    `${name}: ${objects.length} objects${drifted ? ', not those that were measured last' : ''}${unavailable ?? ''}`,
-    ...failures.map(({ source, error }) => `${name}: ${source} does not compile: ${error}`),
+/** Objects by set. */
+function collectSets(origins: readonly CollectedOrigin[]): Map<string, readonly string[]> {
+  const all = new Map<string, () => readonly string[]>([
+    ['idioms', () => compileIdioms(join(CACHE, 'corpus', 'objects', 'idioms'))],
+    ['real', () => origins.flatMap(({ objects }) => objects)],
   ]);
-  const results: KernelResult[] = [];
-  if (sets.length === 0 || sets.includes('idioms'))
-    results.push(...(await measure('idioms', compileIdioms(join(CACHE, 'corpus', 'objects', 'idioms')))));
-  if (sets.length === 0 || sets.includes('real'))
-    results.push(
-      ...(await measure(
-        'real',
-        origins.flatMap(({ objects }) => objects),
-      )),
-    );
-  writeResults(join(CACHE, 'corpus', 'results'), results, notes);
-  console.log(`Results: ${join(CACHE, 'corpus', 'results', 'results.md')}`);
-  return results.some(({ compared }) => countComparisons(compared)['false-refusal'] > 0) ? 1 : 0;
+  const wanted = [...all].filter(([name]) => sets.length === 0 || sets.includes(name));
+  return new Map(wanted.map(([name, collect]) => [name, collect()]));
 }
 
-process.exitCode = await main();
+/** Measures one kernel with all sets in one boot. */
+async function measure(kernel: string, paths: ReadonlyMap<string, readonly string[]>): Promise<KernelResult[]> {
+  const { release, truth, facts } = await measureKernel(kernel, [...paths.values()].flat(), { keptFacts });
+  return [...described].flatMap(([set, objects]) => {
+    const compared = compareAll(
+      objects.flatMap((object) => giveVerdicts(object, facts)),
+      truth,
+    );
+    return [
+      { kernel, release, set, compared: compared.filter(({ program }) => program !== null) },
+      { kernel, release, set: `${set}, whole objects`, compared: compared.filter(({ program }) => program === null) },
+    ];
+  });
+}
+
+function noteOrigin({ name, objects, failures, drifted, unavailable }: CollectedOrigin): string[] {
+  const drift = drifted ? ', not those that were measured last' : '';
+  return [
+    `${name}: ${objects.length} objects${drift}${unavailable === undefined ? '' : `: ${unavailable}`}`,
+    ...failures.map(({ source, error }) => `${name}: ${source} does not compile: ${error}`),
+  ];
+}
+
+const origins = collectObjects();
+const paths = collectSets(origins);
+const described = new Map([...paths].map(([set, files]) => [set, describeObjects(files)]));
+const results: KernelResult[] = [];
+for (const kernel of kernels.length > 0 ? kernels : [...KERNEL_SERIES.filter((name) => !name.includes('-')), HOST]) {
+  const measured = await measure(kernel, paths);
+  for (const { set, release, compared } of measured)
+    console.log(`${set} on ${kernel} (${release}): ${JSON.stringify(countComparisons(compared))}`);
+  results.push(...measured);
+  // After each kernel: a run takes an hour, and may be ended.
+  writeResults(join(CACHE, 'corpus', 'results'), results, origins.flatMap(noteOrigin));
+}
+console.log(`Results: ${join(CACHE, 'corpus', 'results', 'results.md')}`);
+process.exitCode = results.some(({ compared }) => countComparisons(compared)['false-refusal'] > 0) ? 1 : 0;

@@ -9,7 +9,13 @@ import { join, relative } from 'node:path';
 import { parseArgs } from 'node:util';
 import { z } from 'zod';
 import { ProjectFileSchema } from '@bpfship/devkit';
-import { BtfIndexSchema, CatalogueSchema, EvidenceSchema, ServiceManifestSchema } from '@bpfship/media-types';
+import {
+  BtfIndexSchema,
+  BtfTableSchema,
+  CatalogueSchema,
+  EvidenceSchema,
+  ServiceManifestSchema,
+} from '@bpfship/media-types';
 import { KernelFactsSchema } from '@bpfship/portability';
 
 const FOLDER = join(import.meta.dirname, '..', 'spec', 'schemas');
@@ -27,6 +33,7 @@ const published: PublishedSchema[] = [
   { name: 'btf-index', title: 'BTF index of an eBPF service', schema: BtfIndexSchema },
   { name: 'package-manifest', title: 'Manifest of an eBPF service package', schema: ServiceManifestSchema },
   { name: 'kernel-facts', title: 'Kernel facts', schema: KernelFactsSchema },
+  { name: 'btf-table', title: 'Table of a BTF supplement', schema: BtfTableSchema },
   { name: 'catalogue', title: 'Catalogue of eBPF services', schema: CatalogueSchema },
   { name: 'evidence', title: 'Evidence of an eBPF service on real kernels', schema: EvidenceSchema },
   // Not of the standard: the development kit's own file, published beside it for editors.

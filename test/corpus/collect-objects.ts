@@ -1,6 +1,6 @@
 import { execFileSync, spawnSync } from 'node:child_process';
 import { createHash } from 'node:crypto';
-import { copyFileSync, existsSync, mkdirSync, readdirSync, readFileSync, writeFileSync } from 'node:fs';
+import { copyFileSync, existsSync, mkdirSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { basename, dirname, join } from 'node:path';
 import { CACHE, fetchDebianPackages, fetchDebianSource } from '../../tools/machine/debian-archive.ts';
 import { compileEnvironment } from './compile-environment.ts';
@@ -37,11 +37,14 @@ function collectOrigin(origin: Origin): CollectedOrigin {
   const name = originName(origin);
   const folder = join(CACHE, 'corpus', 'objects', name);
   const record = join(folder, 'collected.json');
-  if (!existsSync(record)) {
+  const recipe = JSON.stringify(origin, (_, value: unknown) => (value instanceof RegExp ? value.source : value));
+  const kept = existsSync(record) ? (JSON.parse(readFileSync(record, 'utf8')) as Kept) : undefined;
+  if (kept?.recipe !== recipe) {
+    rmSync(folder, { recursive: true, force: true });
     mkdirSync(folder, { recursive: true });
-    writeFileSync(record, JSON.stringify(collect(origin, folder)));
+    writeFileSync(record, JSON.stringify({ ...collect(origin, folder), recipe } satisfies Kept));
   }
-  const { digest, failures } = JSON.parse(readFileSync(record, 'utf8')) as Collected;
+  const { digest, failures } = JSON.parse(readFileSync(record, 'utf8')) as Kept;
   const objects = readdirSync(folder).filter((file) => file.endsWith('.bpf.o'));
   return {
     name,
@@ -53,6 +56,11 @@ function collectOrigin(origin: Origin): CollectedOrigin {
 }
 
 type Collected = Pick<CollectedOrigin, 'digest' | 'failures'>;
+
+/** What is kept beside the objects: made in another way, they are made again. */
+interface Kept extends Collected {
+  recipe: string;
+}
 
 function originName(origin: Origin): string {
   return origin.kind === 'go-module' ? basename(dirname(origin.name)) : `${origin.suite}-${origin.name}`;
@@ -106,7 +114,7 @@ function compileSources(origin: SourceOrigin, folder: string): Collected {
 
 /** @returns the compiler's first error, if it had one. */
 function compile(
-  { include = [], flags = [] }: SourceOrigin,
+  { include = [], flags = [], fileFlags = {} }: SourceOrigin,
   root: string,
   file: string,
   output: string,
@@ -114,8 +122,18 @@ function compile(
   const common = compileEnvironment();
   const system = '/usr/include/x86_64-linux-gnu';
   const folders = [...include.map((path) => join(root, path)), join(root, dirname(file)), common, system];
-  const target = ['-g', '-O2', '-target', 'bpf', '-mcpu=v3', '-D__TARGET_ARCH_x86', '-D__x86_64__', '-Wno-everything'];
-  const args = [...target, ...flags, ...folders.map((path) => `-I${path}`), '-c', join(root, file), '-o', output];
+  const target = ['-g', '-O2', '-target', 'bpf', '-D__TARGET_ARCH_x86', '-D__x86_64__', '-Wno-everything'];
+  const own = fileFlags[basename(file).replace(/(?:\.bpf)?\.c$/, '')] ?? [];
+  const args = [
+    ...target,
+    ...flags,
+    ...own,
+    ...folders.map((path) => `-I${path}`),
+    '-c',
+    join(root, file),
+    '-o',
+    output,
+  ];
   const { status, stderr } = spawnSync('clang', args, { encoding: 'utf8' });
   if (status === 0) return undefined;
   return stderr.split('\n').find((line) => line.includes('error:')) ?? stderr.slice(0, 200);

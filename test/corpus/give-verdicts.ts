@@ -2,7 +2,7 @@ import { readFileSync } from 'node:fs';
 import { basename } from 'node:path';
 import { BpfObjectError, type BpfObject, deriveRequirements, readBpfObject } from '@bpfship/bpf-object';
 import type { Variant } from '@bpfship/media-types';
-import { type Certainty, judge, type KernelFacts, type KernelTypes, type Outcome } from '@bpfship/portability';
+import { type Certainty, factsTypes, judge, type KernelFacts, type Outcome } from '@bpfship/portability';
 
 /** What we say of one program of an object loaded alone, or (`program: null`) of what the object loads by default. */
 export interface GivenVerdict {
@@ -71,14 +71,15 @@ function variantOf(object: BpfObject, name: string | null): Variant {
 
 const OUTCOMES: Readonly<Record<Certainty, Outcome>> = { yes: 'loads', no: 'refused', unknown: 'uncertain' };
 
-/** Judges an object and its programs on one kernel. */
-export function giveVerdicts(object: DescribedObject, facts: KernelFacts, types: KernelTypes): GivenVerdict[] {
+/** Judges an object and its programs on one kernel, by facts that carry its BTF. */
+export function giveVerdicts(object: DescribedObject, facts: KernelFacts): GivenVerdict[] {
+  const types = factsTypes(facts);
   return object.programs.map(({ name, variant, problem }): GivenVerdict => {
     if (variant === undefined) {
       const findings = [{ code: problem?.code ?? 'unknown', reason: problem?.message ?? '' }];
       return { object: object.name, program: name, outcome: 'refused', fires: 'no', findings };
     }
-    const { loads, fires, findings } = judge(variant, { facts, types });
+    const { loads, fires, findings } = judge(variant, { facts, ...(types === undefined ? {} : { types }) });
     const told = findings.filter(({ affects }) => affects === 'load').map(({ code, reason }) => ({ code, reason }));
     return { object: object.name, program: name, outcome: OUTCOMES[loads], fires, findings: told };
   });

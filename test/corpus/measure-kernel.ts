@@ -1,18 +1,26 @@
 import { execFileSync } from 'node:child_process';
 import { createHash } from 'node:crypto';
-import { existsSync, mkdirSync, mkdtempSync, readFileSync, renameSync, rmSync, writeFileSync } from 'node:fs';
+import { existsSync, mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { release, tmpdir } from 'node:os';
-import { join } from 'node:path';
+import { basename, dirname, join } from 'node:path';
+import type { Requirement } from '@bpfship/media-types';
 import type { KernelFacts } from '@bpfship/portability';
 import { CACHE } from '../../tools/machine/debian-archive.ts';
 import { fetchKernel } from '../../tools/machine/kernels.ts';
-import { collectRequirements } from './collect-requirements.ts';
 import { compileDriver, DRIVER } from './compile-driver.ts';
-import { runCorpusGuest } from './run-corpus-guest.ts';
+import { type CorpusGuest, runCorpusGuest } from './run-corpus-guest.ts';
 import { readTruth, type Truth } from './truth.ts';
 
 /** This machine's own kernel, in place of a series. */
 export const HOST = 'host';
+
+/** How to measure. */
+export interface MeasureOptions {
+  /** What the facts must answer. Default: everything, as `bpfship facts` exports it, which takes an emulated guest a minute. */
+  needed?: readonly Requirement[];
+  /** Takes the facts of the last measurement, where all that is asked was measured: no boot. Default false. */
+  keptFacts?: boolean;
+}
 
 /** What a kernel did with the objects, and what it says of itself. */
 export interface Measurement {
@@ -20,54 +28,84 @@ export interface Measurement {
   /** `uname -r`. */
   release: string;
   truth: Truth[];
+  /** With the kernel's BTF in them. */
   facts: KernelFacts;
-  btf: Uint8Array;
 }
 
 /**
- * Measures one kernel. What it did with the objects is kept in the cache for as long as objects, driver and kernel are the same; its facts
- * are read anew, since it is their reader that changes.
+ * Measures one kernel. What it did with an object is kept in the cache for as long as object, driver and kernel are the same; the kernel's
+ * facts are read anew, since it is their reader that changes.
  *
  * @param kernel - a series, or {@link HOST}.
  */
-export async function measureKernel(kernel: string, objects: readonly string[]): Promise<Measurement> {
+export async function measureKernel(
+  kernel: string,
+  objects: readonly string[],
+  { needed, keptFacts = false }: MeasureOptions = {},
+): Promise<Measurement> {
   const name = kernel === HOST ? release() : fetchKernel(kernel).release;
-  const key = measurementKey(name, objects);
-  const kept = join(CACHE, 'corpus', 'truth', `${kernel}-${key}.jsonl`);
   const output = join(CACHE, 'corpus', 'kernels', kernel);
+  const kept = (path: string): string => keptTruth(kernel, name, path);
+  const missing = objects.filter((path) => !existsSync(kept(path)));
+  if (!keptFacts || missing.length > 0 || !existsSync(join(output, 'facts.json')))
+    await boot({ kernel, missing, output, needed, kept });
+  const facts = JSON.parse(readFileSync(join(output, 'facts.json'), 'utf8')) as KernelFacts;
+  const truth = objects.flatMap((path) => readTruth(kept(path)));
+  return { kernel, release: name, truth, facts };
+}
+
+/** One boot of a kernel, or one run on this machine's own. */
+async function boot(options: {
+  kernel: string;
+  missing: readonly string[];
+  output: string;
+  needed: readonly Requirement[] | undefined;
+  kept: (path: string) => string;
+}): Promise<void> {
+  const { kernel, missing, output, needed, kept } = options;
   rmSync(output, { recursive: true, force: true });
   mkdirSync(output, { recursive: true });
-  mkdirSync(join(CACHE, 'corpus', 'truth'), { recursive: true });
-  const load = !existsSync(kept);
   const work = mkdtempSync(join(tmpdir(), 'bpfship-corpus-'));
   try {
-    const requirements = join(work, 'requirements.json');
-    writeFileSync(requirements, JSON.stringify(collectRequirements(objects)));
-    const driver = compileDriver(work);
-    if (kernel === HOST) measureHere({ driver, requirements, objects: load ? objects : [], output });
-    else await runCorpusGuest({ kernel, driver, requirements, objects: load ? objects : [], output });
-    if (load) renameSync(join(output, 'truth.jsonl'), kept);
+    const neededPath = join(work, 'needed.json');
+    if (needed !== undefined) writeFileSync(neededPath, JSON.stringify(needed));
+    const guest = {
+      kernel,
+      driver: compileDriver(work),
+      objects: missing,
+      output,
+      ...(needed === undefined ? {} : { neededPath }),
+    };
+    if (kernel === HOST) measureHere(guest);
+    else await runCorpusGuest(guest);
   } finally {
     rmSync(work, { recursive: true, force: true });
   }
-  const facts = JSON.parse(readFileSync(join(output, 'facts.json'), 'utf8')) as KernelFacts;
-  return { kernel, release: name, truth: readTruth(kept), facts, btf: readFileSync(join(output, 'vmlinux.btf')) };
+  if (missing.length > 0) keepTruth(readTruth(join(output, 'truth.jsonl')), missing, kept);
 }
 
-function measurementKey(kernel: string, objects: readonly string[]): string {
-  const hash = createHash('sha256').update(kernel).update(readFileSync(DRIVER));
-  for (const path of objects) hash.update(path.slice(path.lastIndexOf('/'))).update(readFileSync(path));
-  return hash.digest('hex').slice(0, 16);
+/** Path of what a kernel did with an object: by all that decides it. */
+function keptTruth(kernel: string, name: string, path: string): string {
+  const hash = createHash('sha256').update(name).update(readFileSync(DRIVER));
+  const key = hash.update(basename(path)).update(readFileSync(path)).digest('hex').slice(0, 24);
+  return join(CACHE, 'corpus', 'truth', kernel, `${key}.jsonl`);
 }
 
-function measureHere(options: {
-  driver: string;
-  requirements: string;
-  objects: readonly string[];
-  output: string;
-}): void {
-  const { driver, requirements, objects, output } = options;
-  execFileSync(process.execPath, [join(import.meta.dirname, 'guest-facts.ts'), requirements, output]);
+function keepTruth(truth: readonly Truth[], objects: readonly string[], kept: (path: string) => string): void {
+  const byObject = Map.groupBy(truth, ({ object }) => object);
+  for (const path of objects) {
+    mkdirSync(dirname(kept(path)), { recursive: true });
+    const lines = (byObject.get(basename(path)) ?? []).map((line) => `${JSON.stringify(line)}\n`);
+    writeFileSync(kept(path), lines.join(''));
+  }
+}
+
+function measureHere({ driver, objects, output, neededPath }: CorpusGuest): void {
+  execFileSync(process.execPath, [
+    join(import.meta.dirname, 'guest-facts.ts'),
+    output,
+    ...(neededPath ? [neededPath] : []),
+  ]);
   if (objects.length === 0) return;
   const lines = execFileSync(driver, [...objects], { encoding: 'utf8', maxBuffer: 256 * 1024 * 1024 });
   writeFileSync(join(output, 'truth.jsonl'), lines);

@@ -26,6 +26,8 @@ export interface SourceOrigin {
   /** Folders with headers, in the unpacked source. The file's own folder is always one. */
   include?: readonly string[];
   flags?: readonly string[];
+  /** Flags of one file, by its name without ending. */
+  fileFlags?: Readonly<Record<string, readonly string[]>>;
 }
 
 /** A Go module that carries objects for `go:embed`. */
@@ -46,6 +48,8 @@ export const ORIGINS: readonly Origin[] = [
     digest: '8c265dcfabc61cf257bff2bee146abe67a3c56d54e604b4a082e9a6d96410399',
     sources: /^libbpf-tools\/[^/]+\.bpf\.c$/,
     include: ['libbpf-tools'],
+    // As its Makefile does.
+    fileFlags: { softirqs: ['-mcpu=v3'] },
   },
   {
     kind: 'debian-source',

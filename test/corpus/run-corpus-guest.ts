@@ -11,10 +11,10 @@ export interface CorpusGuest {
   kernel: string;
   /** The compiled driver. */
   driver: string;
-  /** JSON of the requirements that the facts must answer. */
-  requirements: string;
   /** BPF object files; their file names must differ. None: the facts alone. */
   objects: readonly string[];
+  /** JSON of the requirements that the facts must answer. Default: all facts. */
+  neededPath?: string;
   /** Folder for truth.jsonl, facts.json and vmlinux.btf. */
   output: string;
 }
@@ -27,7 +27,8 @@ const DISK_SIZE = 96 * 1024 * 1024;
 const TIMEOUT_MS = 3_600_000;
 
 /** Loads every program of the objects alone on a real kernel, and reads the kernel's facts in the same guest. */
-export async function runCorpusGuest({ kernel, driver, requirements, objects, output }: CorpusGuest): Promise<void> {
+export async function runCorpusGuest(guest: CorpusGuest): Promise<void> {
+  const { kernel, driver, objects, output, neededPath } = guest;
   const folder = mkdtempSync(join(tmpdir(), 'bpfship-disk-'));
   try {
     const disk = join(folder, 'disk');
@@ -37,20 +38,21 @@ export async function runCorpusGuest({ kernel, driver, requirements, objects, ou
       kernel,
       files: {
         '/corpus/load-alone': driver,
-        '/corpus/requirements.json': requirements,
+        ...(neededPath === undefined ? {} : { '/corpus/needed.json': neededPath }),
         '/bpfship/guest-facts.ts': join(import.meta.dirname, 'guest-facts.ts'),
         ...Object.fromEntries(objects.map((path) => [`/corpus/objects/${basename(path)}`, path])),
         ...configFile(kernel),
       },
       command: [
         'mkdir -p /run/out',
-        'node --disable-warning=ExperimentalWarning /bpfship/guest-facts.ts /corpus/requirements.json /run/out',
+        `node --disable-warning=ExperimentalWarning /bpfship/guest-facts.ts /run/out${neededPath === undefined ? '' : ' /corpus/needed.json'}`,
         ...(objects.length > 0 ? ['/corpus/load-alone /corpus/objects/* > /run/out/truth.jsonl'] : []),
         'cat /proc/modules > /run/out/modules',
         'tar -c -f /dev/vda -C /run/out . && sync',
       ].join('\n'),
       disk,
-      modules: MODULES,
+      // Loading them takes seconds that a small question need not spend.
+      modules: neededPath === undefined ? MODULES : [],
       memoryMb: 3072,
       timeoutMs: TIMEOUT_MS,
     });

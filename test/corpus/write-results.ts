@@ -36,6 +36,8 @@ export function writeResults(folder: string, results: readonly KernelResult[], n
     set,
     objects: new Set(compared.map(({ object }) => object)).size,
     ...countComparisons(compared),
+    // Said, not measured: an LSM program of a kernel without the BPF LSM, a kprobe on a function that is not there.
+    neverFires: compared.filter(({ truth, verdict }) => truth.loaded && verdict.fires === 'no').length,
     causes: countCauses(disagreements.filter((one) => one.kernel === kernel && one.set === set)),
   }));
   writeFileSync(join(folder, 'results.json'), `${JSON.stringify({ summary, notes, disagreements }, null, 1)}\n`);
@@ -78,6 +80,7 @@ type Summary = {
   release: string;
   set: string;
   objects: number;
+  neverFires: number;
   causes: Partial<Record<Cause, number>>;
 } & ReturnType<typeof countComparisons>;
 
@@ -98,6 +101,7 @@ function render(summary: readonly Summary[], notes: readonly string[], disagreem
       one['false-refusal'],
       one['false-loads'],
       share(uncertain, one.programs),
+      one.neverFires,
       Object.entries(one.causes)
         .map(([cause, count]) => `${cause} ${count}`)
         .join(', '),
@@ -112,8 +116,8 @@ function render(summary: readonly Summary[], notes: readonly string[], disagreem
   return [
     '# Verdicts beside real kernels',
     '',
-    '| kernel | set | objects | programs | right of the decided | false refusals | false loads | uncertain | causes of false loads |',
-    '|---|---|---|---|---|---|---|---|---|',
+    '| kernel | set | objects | programs | right of the decided | false refusals | false loads | uncertain | loads, but never fires | causes of false loads |',
+    '|---|---|---|---|---|---|---|---|---|---|',
     ...rows,
     '',
     ...notes.map((note) => `- ${note}`),

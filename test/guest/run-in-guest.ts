@@ -77,7 +77,14 @@ async function bootOnce(
   rmSync(report, { force: true });
   const qemu = [
     'qemu-system-x86_64',
-    ...qemuArguments({ vmlinuz, initrd, report, memoryMb: run.memoryMb ?? 2048, hostPorts: run.hostPorts ?? [], ...(run.disk === undefined ? {} : { disk: run.disk }) }),
+    ...qemuArguments({
+      vmlinuz,
+      initrd,
+      report,
+      memoryMb: run.memoryMb ?? 2048,
+      hostPorts: run.hostPorts ?? [],
+      ...(run.disk === undefined ? {} : { disk: run.disk }),
+    }),
   ];
   // The guest dies with this process, even when that is killed.
   const [program = '', ...args] = hasCommand('setpriv') ? ['setpriv', '--pdeathsig', 'KILL', ...qemu] : qemu;

@@ -63,14 +63,8 @@ export {
   type DerivedRequirements,
   type DeriveOptions,
 } from './requirements/derive-requirements.ts';
-export {
-  explore,
-  type Exploration,
-  type ExploreOptions,
-  type RawBranch,
-  type RawNode,
-  type Site,
-} from './guards/explore.ts';
+export type { Exploration, RawBranch, RawNode, Site } from './guards/exploration.ts';
+export { explore, type ExploreOptions } from './guards/explore.ts';
 export { known, type Expression, type Value, type Variable } from './guards/value.ts';
 export type {
   GuardBranch,

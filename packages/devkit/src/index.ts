@@ -4,6 +4,7 @@ export { readBuild } from './build/build-record.ts';
 export { type BuildStep, type BuiltObject, type BuiltProject, defaultBuildDirectory } from './build/built-project.ts';
 export { findToolchain, type Toolchain } from './build/toolchain.ts';
 export { DevkitError, type DevkitErrorCode, type DevkitErrorDetails } from './devkit-error.ts';
+export { describeObject } from './index/describe-object.ts';
 export { deriveIndex } from './index/derive-index.ts';
 export {
   inspectPackage,

@@ -42,6 +42,8 @@ export function answerHook(hook: string, target: string, sources: HookSources): 
     case 'fmod-ret':
     case 'kfunc':
       return isFunction(target, sources) === false ? false : sources.inModules?.('func', target) ? true : undefined;
+    case 'struct-ops':
+      return sources.inModules?.('struct', `bpf_struct_ops_${target}`) ? true : undefined;
     case 'ksym':
       return isSymbol(target, sources);
     case 'ksym-typed':

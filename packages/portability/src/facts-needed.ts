@@ -15,9 +15,20 @@ const LOADER_FEATURES: ReadonlyMap<string, string> = new Map([
 export function neededFacts(variants: readonly Pick<Variant, 'requirements' | 'guards'>[]): Requirement[] {
   return variants.flatMap(({ requirements, guards = [] }) => [
     ...requirements,
+    ...(requirements.some(isAtFunction) ? [featureNeed('trampolines')] : []),
+    ...(requirements.some(({ kind }) => kind === 'kconfig') ? [featureNeed('kernel-config')] : []),
     ...(guards.length > 0 ? FOR_EVERY_GRAPH.map(featureNeed) : []),
     ...guards.flatMap(({ values }) => values.flatMap((value) => needOf(value) ?? [])),
   ]);
+}
+
+/** Programs that go into kernel functions through a trampoline. */
+function isAtFunction(requirement: Requirement): boolean {
+  return (
+    requirement.kind === 'attach-target' &&
+    'hook' in requirement &&
+    /^(?:fentry|fexit|fmod-ret)$/.test(requirement.hook)
+  );
 }
 
 function needOf(value: GuardOperand): Requirement | undefined {

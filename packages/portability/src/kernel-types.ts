@@ -11,7 +11,7 @@ import { decodeBase64 } from './base64.ts';
 import { PortabilityError } from './portability-error.ts';
 
 /** Kinds of named BTF types that rules look for. */
-export type TypeKind = 'func' | 'var' | 'typedef';
+export type TypeKind = 'func' | 'var' | 'typedef' | 'struct';
 
 /** One relocation of a variant: its kind, and the type id and access string in the variant's `types`. */
 export interface LocalRelocation {

@@ -1,4 +1,5 @@
 import type { MachineState } from './machine-state.ts';
+import { identityOf } from './stack-memory.ts';
 import { UNKNOWN, type Value } from './value.ts';
 
 /**
@@ -33,7 +34,9 @@ export function joinStates(into: MachineState, other: MachineState): boolean {
 function joinValues(into: Value[], other: readonly Value[]): boolean {
   let changed = false;
   for (const [index, value] of into.entries()) {
-    if (value.kind === 'unknown' || value.key === other[index]?.key) continue;
+    if (value === UNKNOWN) continue;
+    const theirs = other[index];
+    if (value.key === theirs?.key && identityOf(value) === identityOf(theirs)) continue;
     into[index] = UNKNOWN;
     changed = true;
   }

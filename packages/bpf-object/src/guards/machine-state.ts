@@ -104,6 +104,7 @@ export function valuesOf({ registers, frames }: MachineState): Value[] {
 
 /** Numbers ids from 1 in the order of the values, and drops those that only one value has: equal knowledge, equal state. */
 export function renumberIds(state: MachineState): void {
+  if (!hasIds(state)) return;
   const counts = new Map<number, number>();
   for (const value of valuesOf(state)) {
     if ('id' in value && value.id !== undefined) counts.set(value.id, (counts.get(value.id) ?? 0) + 1);
@@ -121,4 +122,16 @@ function renumber(value: Value, numbers: ReadonlyMap<number, number>): Value {
   const { id, ...rest } = value;
   const number = numbers.get(id);
   return number === undefined ? rest : { ...rest, id: number };
+}
+
+function isLinked(value: Value): boolean {
+  return identityOf(value) !== '';
+}
+
+function hasIds({ registers, frames }: MachineState): boolean {
+  if (registers.some(isLinked)) return true;
+  return frames.some(
+    ({ stack, caller, callback }) =>
+      stack.hasIds() || (caller?.saved ?? []).some(isLinked) || (callback?.registers ?? []).some(isLinked),
+  );
 }

@@ -1,5 +1,6 @@
 import type { BpfObject, BpfProgram } from '../object/bpf-object.ts';
-import { explore, type ExploreOptions, type Exploration, type Site } from './explore.ts';
+import type { Exploration, Site } from './exploration.ts';
+import { explore, type ExploreOptions } from './explore.ts';
 import { reduceGraph, type ReducedNode } from './reduce.ts';
 import { known, variable, type Value, type Variable } from './value.ts';
 

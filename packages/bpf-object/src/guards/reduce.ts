@@ -1,4 +1,4 @@
-import type { Exploration, RawBranch, RawNode } from './explore.ts';
+import type { Exploration, RawBranch, RawNode } from './exploration.ts';
 
 /** A node of the reduced graph: all that is reached without a further decision, and the decisions from there. */
 export interface ReducedNode {

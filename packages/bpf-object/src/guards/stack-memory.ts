@@ -49,17 +49,25 @@ const NOTHING: ConditionalRead = certainly(UNKNOWN);
  * spec/kernel-facts.md, "Verifier abilities".
  */
 export class StackMemory {
-  readonly #slots: Map<number, Slot>;
+  #slots: Map<number, Slot> = new Map();
+  /** Another copy has the same slots: they are copied before the first change. */
+  #isShared = false;
   #key: string | undefined;
 
-  constructor(slots: ReadonlyMap<number, Slot> = new Map()) {
-    this.#slots = new Map(slots);
+  copy(): StackMemory {
+    const copy = new StackMemory();
+    copy.#slots = this.#slots;
+    copy.#key = this.#key;
+    copy.#isShared = true;
+    this.#isShared = true;
+    return copy;
   }
 
-  copy(): StackMemory {
-    const copy = new StackMemory(this.#slots);
-    copy.#key = this.#key;
-    return copy;
+  #beforeChange(): void {
+    this.#key = undefined;
+    if (!this.#isShared) return;
+    this.#slots = new Map(this.#slots);
+    this.#isShared = false;
   }
 
   /** Equal for stacks with equal contents. */
@@ -77,24 +85,24 @@ export class StackMemory {
   /** Forgets the offsets that do not satisfy the test. */
   keepOnly(matters: (offset: number, size: number) => boolean): void {
     for (const [offset, { size }] of this.#slots) {
-      if (!matters(offset, size)) {
-        this.#slots.delete(offset);
-        this.#key = undefined;
-      }
+      if (matters(offset, size)) continue;
+      this.#beforeChange();
+      this.#slots.delete(offset);
     }
   }
 
   write(offset: number, size: number, value: Value, immediate: boolean = false): void {
     this.clobber(offset, size);
     if (value.kind === 'unknown' && value.key === UNKNOWN.key && value.id === undefined) return;
+    this.#beforeChange();
     this.#slots.set(offset, { size, value, immediate });
   }
 
   /** Bytes of which nothing is known any more. */
   clobber(offset: number, size: number): void {
-    this.#key = undefined;
     for (let [start, slot] of this.#slots) {
       if (start >= offset + size || start + slot.size <= offset) continue;
+      this.#beforeChange();
       this.#slots.delete(start);
       // Bytes of zero stay zero beside those that were written.
       if (!isZero(slot)) continue;
@@ -110,10 +118,13 @@ export class StackMemory {
     let changed = false;
     for (const [offset, slot] of this.#slots) {
       const theirs = other.#slots.get(offset);
-      const same = theirs?.size === slot.size && theirs.value.key === slot.value.key;
+      const same =
+        theirs?.size === slot.size &&
+        theirs.value.key === slot.value.key &&
+        identityOf(theirs.value) === identityOf(slot.value);
       if (same && theirs.immediate === slot.immediate && theirs.rest === slot.rest) continue;
+      this.#beforeChange();
       this.#slots.delete(offset);
-      this.#key = undefined;
       changed = true;
     }
     return changed;
@@ -155,10 +166,16 @@ export class StackMemory {
     for (const [offset, slot] of this.#slots) {
       const value = change(slot.value);
       if (value === slot.value) continue;
-      this.#key = undefined;
+      this.#beforeChange();
       if (value.kind === 'unknown' && value.key === UNKNOWN.key && value.id === undefined) this.#slots.delete(offset);
       else this.#slots.set(offset, { ...slot, value });
     }
+  }
+
+  /** Whether a value is linked to another. */
+  hasIds(): boolean {
+    for (const { value } of this.#slots.values()) if (identityOf(value) !== '') return true;
+    return false;
   }
 
   /** All values, by offset. */
@@ -171,8 +188,8 @@ export class StackMemory {
     const isZeroWrite = value.kind === 'known' && value.value === 0n;
     for (const [offset, slot] of this.#slots) {
       if (isZeroWrite && isZero(slot)) continue;
+      this.#beforeChange();
       this.#slots.delete(offset);
-      this.#key = undefined;
     }
   }
 }

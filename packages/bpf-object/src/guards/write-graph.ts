@@ -1,7 +1,7 @@
 import type { BpfObject } from '../object/bpf-object.ts';
 import { kconfigTypeOf } from './kconfig-type.ts';
 import type { GuardBranch, GuardGraph, GuardNode, GuardOperand, GuardValue } from './guard-graph.ts';
-import type { Site } from './explore.ts';
+import type { Site } from './exploration.ts';
 import type { ProgramGuards } from './program-guards.ts';
 import type { Expression, Variable } from './value.ts';
 

@@ -1,6 +1,7 @@
 import { BpfObjectError } from '../errors.ts';
 import type { BpfMap, BpfObject, BpfProgram } from '../object/bpf-object.ts';
-import { KFUNC_ADDRESS, type Site } from '../guards/explore.ts';
+import type { Site } from '../guards/exploration.ts';
+import { KFUNC_ADDRESS } from '../guards/explore.ts';
 import type { GuardGraph } from '../guards/guard-graph.ts';
 import type { Parameters } from '../guards/program-guards.ts';
 import { writeGuardGraph } from '../guards/write-graph.ts';
@@ -46,6 +47,13 @@ const ATTACH_FEATURES: ReadonlyMap<string, string> = new Map([
   ['trace_kprobe_session', 'kprobe-session'],
   ['trace_uprobe_multi', 'uprobe-multi'],
   ['trace_uprobe_session', 'uprobe-session'],
+]);
+
+/** Programs that kernels let sleep later than fentry and LSM programs, by hook, or by type where the hook has no target: uprobe.s. */
+const SLEEPABLE_LATER: ReadonlyMap<string, string> = new Map([
+  ['kprobe', 'sleepable-uprobe'],
+  ['iter', 'sleepable-iter'],
+  ['btf-tracepoint', 'sleepable-btf-tracepoint'],
 ]);
 
 /** Program types whose programs name a function or type of the kernel's own BTF. */
@@ -142,15 +150,21 @@ function helperRequirement(helper: string, { attachment }: BpfProgram): Requirem
   return { kind: 'helper', value: helper, programType: attachment.type, ...replaced, programs: [] };
 }
 
-function programFeatures({ attachment, functions }: BpfProgram): Set<string> {
+function programFeatures({ attachment, functions, helpers }: BpfProgram): Set<string> {
   const features = new Set<string>();
   if (attachment.xdpFrags) features.add('xdp-frags');
   // A syscall program is always sleepable: its type says so already.
-  if (attachment.sleepable && attachment.type !== 'syscall') features.add('sleepable');
+  if (attachment.sleepable && attachment.type !== 'syscall') {
+    features.add('sleepable');
+    const later = SLEEPABLE_LATER.get(attachment.hook ?? attachment.type);
+    if (later !== undefined) features.add(later);
+  }
   const attach = ATTACH_FEATURES.get(attachment.attachType ?? '');
   if (attach !== undefined) features.add(attach);
   if (attachment.hook !== undefined && BTF_HOOKS.has(attachment.hook)) features.add('kernel-btf');
   for (const entry of functions) for (const feature of functionFeatures(entry)) features.add(feature);
+  // Some machines' compilers in the kernel cannot do both in one program.
+  if (features.has('subprogram-calls') && helpers.includes('bpf_tail_call')) features.add('tail-call-in-subprogram');
   return features;
 }
 

@@ -17,7 +17,9 @@ export function functionFeatures(entry: BpfFunction): Set<string> {
     const version = instructionSet(instruction);
     if (version !== undefined) features.add(version);
     if (instruction.code === CODE_MAY_JUMP) features.add('may-goto');
-    if (isNewAtomic(instruction)) features.add('atomics');
+    const atomic = atomicFeature(instruction);
+    if (atomic !== undefined) features.add(atomic);
+    if (isAddressSpaceCast(instruction)) features.add('arena');
     const reference = entry.references.get(at);
     if (reference?.kind === 'call') features.add('subprogram-calls');
     if (reference?.kind === 'callback') features.add('callback-functions');
@@ -40,14 +42,23 @@ function instructionSet(instruction: Instruction): 'cpu-v2' | 'cpu-v3' | 'cpu-v4
   if (kind === CLASS.ldx) return (code & 0xe0) === 0x80 ? 'cpu-v4' : undefined;
   if (kind !== CLASS.alu && kind !== CLASS.alu64) return undefined;
   const signedDivision = (operation === 0x30 || operation === 0x90) && offset === 1;
-  const signExtendingMove = operation === 0xb0 && offset !== 0;
+  const signExtendingMove = operation === 0xb0 && offset >= 8;
   const swap = operation === 0xd0 && kind === CLASS.alu64;
   return signedDivision || signExtendingMove || swap ? 'cpu-v4' : undefined;
 }
 
+/** BPF_LOAD_ACQ and BPF_STORE_REL (include/uapi/linux/bpf.h). */
+const ORDERED = new Set([0x100, 0x110]);
+
 /** Atomic operations other than adding without asking for the old value, which is as old as BPF. */
-function isNewAtomic({ code, immediate }: Instruction): boolean {
-  return (code & 7) === CLASS.stx && (code & 0xe0) === 0xc0 && immediate !== 0;
+function atomicFeature({ code, immediate }: Instruction): 'atomics' | 'load-acquire' | undefined {
+  if ((code & 7) !== CLASS.stx || (code & 0xe0) !== 0xc0 || immediate === 0) return undefined;
+  return ORDERED.has(immediate) ? 'load-acquire' : 'atomics';
+}
+
+/** `addr_space_cast`, by which pointers into an arena change their form (include/linux/filter.h, BPF_ADDR_SPACE_CAST). */
+function isAddressSpaceCast({ code, offset }: Instruction): boolean {
+  return code === 0xbf && offset === 1;
 }
 
 /** Where execution may go on after an instruction. */

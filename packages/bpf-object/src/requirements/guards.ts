@@ -1,5 +1,5 @@
 import { findProgramGuards, type Parameters, type ProgramGuards } from '../guards/program-guards.ts';
-import type { Site } from '../guards/explore.ts';
+import type { Site } from '../guards/exploration.ts';
 import type { BpfExtern, BpfFunction, BpfObject, BpfProgram } from '../object/bpf-object.ts';
 import { CLASS, type Instruction } from '../object/instruction.ts';
 

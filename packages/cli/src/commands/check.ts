@@ -1,5 +1,7 @@
 import { Command } from 'commander';
-import { decide, explainSelection, parseKernelFacts, type Selection } from '@bpfship/portability';
+import { readFile } from 'node:fs/promises';
+import { describeObject } from '@bpfship/devkit';
+import { explainSelection } from '@bpfship/portability';
 import {
   type BtfIndex,
   type Evidence,
@@ -13,15 +15,16 @@ import { findEvidence } from '@bpfship/runtime-shim';
 import { verifyArtifact } from '@bpfship/trust';
 import { CliError } from '../cli-error.ts';
 import type { CommandContext, GetContext } from '../context.ts';
-import { readTextFile } from '../files.ts';
-import { readFactsFor } from '../node-info.ts';
+import { fileError, readTextFile } from '../files.ts';
+import { type Checked, checkOn, fleetTable, programTable } from './check-facts.ts';
 import { addExamples } from '../options/examples.ts';
 import { addVerifyOptions, policyFrom, type VerifyOptionValues } from '../options/key-options.ts';
 import { addRegistryOptions, openReference, type RegistryOptionValues } from '../options/registry-options.ts';
 
 interface Values extends RegistryOptionValues, VerifyOptionValues {
   ociLayout?: boolean;
-  facts?: string;
+  facts?: string[];
+  btf?: string;
   evidence?: string[];
 }
 
@@ -30,11 +33,12 @@ export function createCheckCommand(getContext: GetContext): Command {
   const command = new Command('check')
     .summary('will it run here, and if not, why not')
     .description(
-      'Holds what every variant needs against a kernel’s facts: this one’s, or those in a file. Nothing is loaded and no layer is downloaded.',
+      'Holds what every variant of a package, or a BPF object file, needs against a kernel’s facts: this one’s, or those in files. Nothing is loaded and no layer is downloaded.',
     )
-    .argument('<reference>', 'the package')
+    .argument('<reference>', 'the package, or a BPF object file (./x.bpf.o)')
     .option('--oci-layout', 'the reference is an OCI layout folder')
-    .option('--facts <file>', 'kernel facts of another node, from "bpfship facts"');
+    .option('--facts <files...>', 'kernel facts of other nodes, from "bpfship facts"')
+    .option('--btf <file>', 'BTF of the kernel, where the facts carry none');
   command.option(
     '--evidence <file...>',
     'what came of the variants on real kernels, from "bpfship evidence"; you believe the files that you name',
@@ -43,9 +47,16 @@ export function createCheckCommand(getContext: GetContext): Command {
     ['On this kernel', 'bpfship check ghcr.io/acme/exec-watch:1.0.0'],
     ['Also verify the signature', 'bpfship check ghcr.io/acme/exec-watch:1.0.0 --key acme.pub'],
     ['For another node, in CI', 'bpfship check --oci-layout build/exec-watch:1.0.0 --facts node7.json'],
+    ['For a fleet, one JSON line a node', 'bpfship check ghcr.io/acme/exec-watch:1.0.0 --facts facts/*.json --json'],
+    ['A BPF object file, program by program', 'bpfship check ./probe.bpf.o'],
   ]);
   return command.action(async (reference: string, values: Values) => {
     const context = getContext();
+    const file = await readObjectFile(reference);
+    if (file !== undefined) {
+      await report(context, describeObject(file, reference), values, { reference, title: reference });
+      return;
+    }
     await using opened = await openReference(reference, values, context);
     const { descriptor, bytes } = await fetchReference(opened.target, requireReference(opened), {
       signal: context.signal,
@@ -62,56 +73,93 @@ export function createCheckCommand(getContext: GetContext): Command {
     const index = parseBtfIndex(
       await fetchBytes(opened.target, manifest.config, { maxBytes: MAX_BTF_INDEX_SIZE, signal: context.signal }),
     );
-    const { selection, kernel } = await selectFor(index, values.facts, evidence);
-    const selected = selection.candidates[0];
-    context.printer.result({
-      text: () =>
-        [
-          `${index.name} ${index.version} on Linux ${kernel}`,
-          signer === undefined ? 'Signature: not checked' : `Signature: verified, key ${signer}`,
-          '',
-          explainSelection(selection),
-          '',
-          selected === undefined ? 'No variant fits this kernel.' : `Selected: ${selected.variant}`,
-        ].join('\n'),
-      data: {
-        reference: `${opened.location}@${descriptor.digest}`,
-        name: index.name,
-        version: index.version,
-        kernel,
-        signer,
-        selected: selected?.variant,
-        ...selection,
-      },
-      brief: selected?.variant ?? '',
+    await report(context, index, values, {
+      evidence,
+      reference: `${opened.location}@${descriptor.digest}`,
+      title: `${index.name} ${index.version}`,
+      signature: signer === undefined ? 'Signature: not checked' : `Signature: verified, key ${signer}`,
+      signer,
     });
-    if (selected === undefined) {
-      throw new CliError(
-        'ERR_CLI_NO_VARIANT',
-        `no variant of ${index.name} ${index.version} fits Linux ${kernel}`,
-        'The table says what each variant lacks; ask the author for a variant for this kernel.',
-      );
-    }
+  });
+}
+
+/** What is checked, for people and for programs. */
+interface Subject {
+  reference: string;
+  title: string;
+  signature?: string;
+  signer?: string | undefined;
+  /** What is known of real kernels. */
+  evidence?: readonly Evidence[];
+}
+
+/** Prints the verdicts: of one kernel in full, of several as a table or as JSON lines. */
+async function report(context: CommandContext, index: BtfIndex, values: Values, subject: Subject): Promise<void> {
+  const files = values.facts ?? [];
+  const checked: Checked[] = [];
+  for await (const each of checkOn(index, { files, btf: values.btf, evidence: subject.evidence ?? [] })) {
+    checked.push(each);
+  }
+  if (files.length > 1) {
+    context.printer.result({
+      text: () => [subject.title, '', fleetTable(checked)].join('\n'),
+      data: checked.map((each) => ({
+        reference: subject.reference,
+        facts: each.facts,
+        kernel: each.kernel,
+        selected: each.selection.candidates[0]?.variant,
+        ...each.selection,
+      })),
+      brief: checked.map(({ selection }) => selection.candidates[0]?.variant ?? '').join('\n'),
+    });
+  } else {
+    for (const each of checked) printOne(context, index, subject, each);
+  }
+  const unfit = checked.find(({ selection }) => selection.candidates.length === 0);
+  if (unfit === undefined) return;
+  throw new CliError(
+    'ERR_CLI_NO_VARIANT',
+    `no variant of ${subject.title} fits Linux ${unfit.kernel}`,
+    'The table says what each variant lacks; ask the author for a variant for this kernel.',
+  );
+}
+
+function printOne(context: CommandContext, index: BtfIndex, subject: Subject, { kernel, selection }: Checked): void {
+  const selected = selection.candidates[0];
+  const isObject = subject.signature === undefined;
+  const programs = selection.verdicts[0]?.programs ?? [];
+  context.printer.result({
+    text: () =>
+      [
+        `${subject.title} on Linux ${kernel}`,
+        ...(subject.signature === undefined ? [] : [subject.signature]),
+        '',
+        isObject ? programTable(programs) : explainSelection(selection),
+        ...(isObject
+          ? []
+          : ['', selected === undefined ? 'No variant fits this kernel.' : `Selected: ${selected.variant}`]),
+      ].join('\n'),
+    data: {
+      reference: subject.reference,
+      ...(isObject ? {} : { name: index.name, version: index.version }),
+      kernel,
+      signer: subject.signer,
+      selected: selected?.variant,
+      ...selection,
+    },
+    brief: selected?.variant ?? '',
+  });
+}
+
+/** The bytes where the reference is an ELF file; undefined for everything else, which is a package. */
+async function readObjectFile(reference: string): Promise<Uint8Array | undefined> {
+  if (!/\.(o|elf|bpf)$/.test(reference)) return undefined;
+  return readFile(reference).catch((error: unknown) => {
+    throw fileError(error, reference, 'read');
   });
 }
 
 /** A check needs no signature; where one is asked for, it must be there. */
 async function policyOf(values: Values, context: CommandContext): ReturnType<typeof policyFrom> {
   return values.key === undefined && values.policy === undefined ? undefined : policyFrom(values, context);
-}
-
-async function selectFor(
-  index: BtfIndex,
-  factsFile: string | undefined,
-  evidence: readonly Evidence[],
-): Promise<{ selection: Selection; kernel: string }> {
-  if (factsFile !== undefined) {
-    const facts = parseKernelFacts(await readTextFile(factsFile));
-    return { selection: decide({ index, facts, evidence }), kernel: facts.release };
-  }
-  const { facts, btf } = await readFactsFor(index);
-  return {
-    selection: decide({ index, facts, evidence, ...(btf === undefined ? {} : { btf }) }),
-    kernel: facts.release,
-  };
 }

@@ -37,7 +37,10 @@ export function createSupplementCommand(getContext: GetContext): Command {
       'Kernels of a list, signed in the supplement role',
       'bpfship supplement ghcr.io/acme/exec-watch:1.0.0 --kernels kernels.json --key supplements.key',
     ],
-    ['Not signed, for a test', 'bpfship supplement localhost:5000/exec-watch:1.0.0 --kernels kernels.json'],
+    [
+      'A key from the environment, in CI',
+      'bpfship supplement ghcr.io/acme/exec-watch:1.0.0 --kernels kernels.json --key env://SUPPLEMENT_KEY',
+    ],
     ['In a folder', 'bpfship supplement --oci-layout build/exec-watch:1.0.0 --kernels kernels.json'],
   ]);
   return command.action(async (reference: string, values: Values) => {

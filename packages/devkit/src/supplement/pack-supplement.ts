@@ -93,10 +93,12 @@ function minimumFor(index: BtfIndex, release: string, btf: Uint8Array): Uint8Arr
   }
 }
 
+function keyOf({ release, version = '', architecture, btf }: SupplementedKernel): string {
+  return [release, version, architecture, btf].join('\0');
+}
+
 function tableOf(entries: readonly SupplementedKernel[]): BtfTable {
-  const key = ({ release, version = '', architecture, btf }: SupplementedKernel): string =>
-    [release, version, architecture, btf].join('\0');
-  const kernels = [...new Map(entries.map((entry) => [key(entry), entry])).entries()]
+  const kernels = [...new Map(entries.map((entry) => [keyOf(entry), entry])).entries()]
     .sort(([a], [b]) => (a < b ? -1 : 1))
     .map(([, entry]) => entry);
   try {

@@ -1,5 +1,5 @@
 import type { AttachTargetRequirement } from '@bpfship/media-types';
-import { about, type Answer, type Tristate, unknown, unmet } from '../answer.ts';
+import { about, type Answer, lookUp, type Tristate, unknown, unmet } from '../answer.ts';
 import { hookAnswer } from '../facts-view.ts';
 import { FEATURES_SINCE } from '../since/features.ts';
 import type { TypeKind } from '../kernel-types.ts';
@@ -29,6 +29,8 @@ const WITNESSES: ReadonlyMap<string, BtfWitness> = new Map<string, BtfWitness>([
   ['fexit', FUNCTION],
   ['fmod-ret', FUNCTION],
   ['iter', { kind: 'func', prefix: 'bpf_iter_', absent: 'missing', needsBtf: true }],
+  // The kernel registers each with a struct of this name (include/linux/bpf.h); libbpf looks it up in the image and in modules.
+  ['struct-ops', { kind: 'struct', prefix: 'bpf_struct_ops_', absent: 'missing', needsBtf: true }],
   ['lsm', LSM],
   ['lsm-cgroup', LSM],
   ['kprobe', SYMBOL],
@@ -42,9 +44,12 @@ export function checkAttachTarget(requirement: AttachTargetRequirement, context:
   const name = `${hook} target ${value}`;
   const told = hookAnswer(context.facts, hook, value, context.kernel?.hasInModules);
   if (told === undefined && witness?.needsBtf && !context.kernel) return withoutBtf(context, name);
+  if (witness === FUNCTION && lookUp(context.facts.features, 'trampolines') === false) {
+    return unmet('trampolines-missing', `programs at functions cannot be loaded on this node: ${name}`, '5.5');
+  }
   const there = told ?? (witness ? inBtf(witness, value, context) : undefined);
   // The loader looks a target up by BTF id before it loads; all others only when it attaches.
-  const affects = witness?.needsBtf === true || hook === 'struct-ops' ? 'load' : 'attach';
+  const affects = witness?.needsBtf === true ? 'load' : 'attach';
   if (there === false) {
     return about(affects, unmet('attach-target-missing', `the kernel has no ${name}`, FEATURES_SINCE.get(hook)));
   }

@@ -13,7 +13,12 @@ const RESOLVED_BY_LOADER: ReadonlySet<string> = new Set([
 
 /** `kconfig` (spec/selection.md, "Kernel options"). An option that is not set is not in the config: a strong extern fails. */
 export function checkKconfig({ value, weak }: KconfigRequirement, { facts }: RuleContext): Answer {
-  if (weak || RESOLVED_BY_LOADER.has(value)) return 'met';
+  if (RESOLVED_BY_LOADER.has(value)) return 'met';
+  // The loader gives up the whole object, also for a weak extern (libbpf.c, bpf_object__read_kconfig_file).
+  if (lookUp(facts.features, 'kernel-config') === false) {
+    return unmet('kconfig-unreadable', `no loader finds the kernel's configuration, and the object asks for ${value}`);
+  }
+  if (weak) return 'met';
   if (facts.kconfig === undefined) {
     return unknown('kconfig-unknown', `the kernel's configuration could not be read, and the program needs ${value}`);
   }

@@ -38,13 +38,17 @@ function typeAnswer(
 /** `program-type` (spec/selection.md, "Types"). */
 export function checkProgramType({ value }: ProgramTypeRequirement, context: RuleContext): Answer {
   const listed = (): Tristate => inEnum(context, 'bpf_prog_type', `BPF_PROG_TYPE_${value.toUpperCase()}`);
-  return typeAnswer(
+  const answer = typeAnswer(
     lookUp(context.facts.programTypes, value),
     listed,
     'program-type',
     value,
     PROGRAM_TYPES_SINCE.get(value),
   );
+  // Which program it replaces a function of is said only when it is loaded.
+  return answer === 'met' && value === 'ext'
+    ? unknown('replaced-program-unknown', 'the program that it replaces a function of is named when it is loaded')
+    : answer;
 }
 
 /** `map-type` (spec/selection.md, "Types"). */

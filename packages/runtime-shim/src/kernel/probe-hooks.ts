@@ -54,6 +54,7 @@ export const HOOK_PROGRAMS: Readonly<Record<string, FeatureProbe>> = {
         attachType: attachTypeNumber('trace_fentry_multi'),
       }).result,
     ),
+  trampolines: probeTrampolines,
   // 6.0
   'sleepable-uprobe': (_bpf, attempt) =>
     answerOf(attempt({ type: 'kprobe', instructions: [MOV_R0_0, EXIT], flags: F_SLEEPABLE }).result),
@@ -143,6 +144,19 @@ function targeted(type: string, attachType: string): FeatureProbe {
     });
     return /attach_btf_id 1 is not a function/.test(log) || answerOf(result);
   };
+}
+
+/** Whether fentry programs load: architectures got trampolines one by one, and a machine may forbid them while it allows tracepoints. */
+function probeTrampolines(bpf: Bpf, attempt: Parameters<FeatureProbe>[1]): boolean | undefined {
+  const target = bpf.kernelBtfId('func', 'bpf_fentry_test1');
+  const tracepoint = bpf.kernelBtfId('typedef', 'btf_trace_sys_enter');
+  if (target === undefined || tracepoint === undefined) return undefined;
+  const load = (attachBtfId: number, attachType: string): number => {
+    const instructions = [MOV_R0_0, EXIT];
+    return attempt({ type: 'tracing', instructions, attachBtfId, attachType: attachTypeNumber(attachType) }).result;
+  };
+  if (load(target, 'trace_fentry') >= 0) return true;
+  return load(tracepoint, 'trace_raw_tp') >= 0 ? false : undefined;
 }
 
 /** Where the kernel refuses the target and not the flag, it knows the kind. */

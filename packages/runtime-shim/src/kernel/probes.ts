@@ -1,8 +1,9 @@
 import { existsSync } from 'node:fs';
+import { release } from 'node:os';
 import { EXIT, MOV_R0_0 } from './native/assemble.ts';
 import type { Bpf } from './native/bpf.ts';
 import { answerOf } from './native/errno.ts';
-import { PROGRAM_TYPES } from './native/names.ts';
+import { ATTACH_TYPES, PROGRAM_TYPES } from './native/names.ts';
 import { ABILITY_PROGRAMS } from './probe-abilities.ts';
 import { CALL_PROGRAMS, CallProbes } from './probe-calls.ts';
 import { FEATURE_PROGRAMS, type FeatureProbe } from './probe-features.ts';
@@ -27,7 +28,7 @@ const FEATURES: ReadonlyMap<string, FeatureProbe> = new Map(
 
 /** Types that load only onto a certain function; the verifier's complaint about function 1 says that it knows them. */
 const NEEDS_TARGET: Readonly<Record<string, RegExp>> = {
-  tracing: /attach_btf_id 1 is not a function/,
+  tracing: /attach_btf_id 1 is not a (?:function|typedef)/,
   lsm: /attach_btf_id 1 is not a function/,
   ext: /Cannot replace kernel functions/,
 };
@@ -37,7 +38,7 @@ const ENOTSUPP = -524;
 
 /** Words of the requirement language's features that can be asked for. */
 export function probedFeatures(): string[] {
-  return ['kernel-btf', ...FEATURES.keys()];
+  return ['kernel-btf', 'kernel-config', ...FEATURES.keys()];
 }
 
 /** Answers questions by trying; `undefined` where the right to try is missing. */
@@ -77,12 +78,31 @@ function probeProgramType(bpf: Bpf, type: string): boolean | undefined {
     flags: type === 'syscall' ? F_SLEEPABLE : 0,
   });
   const answer = answerOf(result);
-  if (answer !== false) return answer;
+  if (answer === undefined) return probeForbiddenType(bpf, type);
+  if (answer) return true;
   if (type === 'struct_ops') return result === ENOTSUPP || /struct_ops|attach_btf_id|btf id/i.test(log);
   return NEEDS_TARGET[type]?.test(log) ?? false;
 }
 
+/**
+ * A type that this process may not load although it may load others: a machine can forbid programs that change what the kernel does, and
+ * leave those that only look. BTF tracepoints are of the same type as fentry, and need no trampoline.
+ */
+function probeForbiddenType(bpf: Bpf, type: string): boolean | undefined {
+  const instructions = [MOV_R0_0, EXIT];
+  if (type === 'tracing') {
+    const attachBtfId = bpf.kernelBtfId('typedef', 'btf_trace_sys_enter');
+    if (attachBtfId === undefined) return undefined;
+    const attachType = ATTACH_TYPES.indexOf('trace_raw_tp');
+    return tryProgram(bpf, { type, instructions, attachBtfId, attachType }).result >= 0 || undefined;
+  }
+  if (type !== 'lsm' && type !== 'ext') return undefined;
+  return tryProgram(bpf, { type: 'kprobe', instructions }).result >= 0 ? false : undefined;
+}
+
 function probeFeature(bpf: Bpf, feature: string): boolean | undefined {
   if (feature === 'kernel-btf') return existsSync('/sys/kernel/btf/vmlinux');
+  // Where libbpf looks (bpf_object__read_kconfig_file), and nowhere else.
+  if (feature === 'kernel-config') return existsSync(`/boot/config-${release()}`) || existsSync('/proc/config.gz');
   return FEATURES.get(feature)?.(bpf, (program) => tryProgram(bpf, program));
 }

@@ -1,0 +1,161 @@
+import type { Bind, Split } from './execute.ts';
+import type { RawNode, Site } from './exploration.ts';
+import { joinStates } from './join-states.ts';
+import { copyState, innermost, placeKey, renumberIds, stateKey, type MachineState } from './machine-state.ts';
+import { compare } from './operations.ts';
+import type { ProgramImage } from './program-image.ts';
+import { hasAbility } from './stack-memory.ts';
+import { apply, isPointer, known, toExpression, UNKNOWN, type Expression, type Value } from './value.ts';
+
+/**
+ * The graph of an exploration while it grows: a node for every state of knowledge that was met, and what follows it.
+ */
+export class GraphBuilder {
+  readonly image: ProgramImage;
+  readonly bind: Bind;
+  readonly sites: Site[] = [];
+  readonly nodes: RawNode[] = [];
+  readonly #joined: boolean;
+  readonly #states: (MachineState | undefined)[] = [];
+  readonly #open: number[] = [];
+  readonly #byKey: Map<string, number> = new Map();
+  readonly #siteByKey: Map<string, number> = new Map();
+  /** Ids of states that were met before are below this. */
+  #lastId = 1_000_000;
+
+  /** `joined`: states at one place are united, which comes to an end always, and knows less. */
+  constructor(image: ProgramImage, bind: Bind, joined: boolean) {
+    this.image = image;
+    this.bind = bind;
+    this.#joined = joined;
+  }
+
+  /** A number that no value has yet. */
+  readonly freshId = (): number => ++this.#lastId;
+
+  /** The next state to follow, with its node, emptied. */
+  takeOpen(): { state: MachineState; node: RawNode } | undefined {
+    for (let index = this.#open.pop(); index !== undefined; index = this.#open.pop()) {
+      const [state, node] = [this.#states[index], this.nodes[index]];
+      if (state === undefined || node === undefined) continue;
+      node.sites = [];
+      node.next = [];
+      delete node.branch;
+      if (this.#joined) return { state: copyState(state), node };
+      this.#states[index] = undefined;
+      return { state, node };
+    }
+    return undefined;
+  }
+
+  /** A node without a state of its own. */
+  addNode(): { index: number; node: RawNode } {
+    this.#states.push(undefined);
+    const node: RawNode = { sites: [], next: [] };
+    return { index: this.nodes.push(node) - 1, node };
+  }
+
+  /** Notes that a node comes to a site. */
+  site(node: RawNode, key: string, site: Site): void {
+    let position = this.#siteByKey.get(key);
+    if (position === undefined) {
+      position = this.sites.push(site) - 1;
+      this.#siteByKey.set(key, position);
+    }
+    if (!node.sites.includes(position)) node.sites.push(position);
+  }
+
+  /** Goes on in several states, of which values of the kernel decide which one is right. */
+  split(node: RawNode, [first, ...others]: Split): void {
+    if (first === undefined) return;
+    const { condition, state } = first;
+    if (condition === undefined) {
+      node.next.push(this.intern(state));
+      return;
+    }
+    const rest = (): number => {
+      const { index, node: inner } = this.addNode();
+      this.split(inner, others);
+      return index;
+    };
+    const [a, b] = [this.resolve(condition.a), this.resolve(condition.b)];
+    this.decide(node, condition.op, a, b, () => this.intern(state), rest);
+  }
+
+  /** Asks for the values of variables that were made without asking. */
+  resolve(value: Value): Value {
+    if (value.kind !== 'symbolic') return value;
+    return this.#resolveExpression(value.expression) ?? value;
+  }
+
+  #resolveExpression(expression: Expression): Value | undefined {
+    if (expression.kind === 'constant') return known(expression.value);
+    if (expression.kind === 'variable') return this.bind(expression.variable);
+    const parts = expression.args.map((part) => this.#resolveExpression(part));
+    const [a, b] = parts;
+    if (a === undefined || (expression.args.length > 1 && b === undefined)) return undefined;
+    return apply(expression.op, a, b);
+  }
+
+  /** Goes on one way or the other: by what is known, by a value of the kernel, or both where nobody knows. */
+  decide(node: RawNode, op: string, a: Value, b: Value, then: () => number, otherwise: () => number): void {
+    const taken = decideNow(op, a, b);
+    const [left, right] = [toExpression(a), toExpression(b)];
+    if (taken !== undefined) node.next.push(taken ? then() : otherwise());
+    else if (left && right) node.branch = { op, args: [left, right], holds: then(), fails: otherwise() };
+    else node.next.push(then(), otherwise());
+  }
+
+  /** Goes on one way where the verifier has an ability, and otherwise the other. */
+  whereAble(node: RawNode, ability: string, able: () => number, otherwise: (node: RawNode) => unknown): void {
+    const { op, a, b } = hasAbility(ability);
+    this.decide(node, op, this.resolve(a), b, able, () => {
+      const { index, node: inner } = this.addNode();
+      otherwise(inner);
+      return index;
+    });
+  }
+
+  /** Leaves out what cannot matter any more. */
+  forget(state: MachineState): void {
+    const frame = innermost(state);
+    const image = this.image.function(frame.function);
+    const relevant = image?.relevant[state.at] ?? 0;
+    for (let register = 0; register < state.registers.length; register++) {
+      if ((relevant & (1 << register)) === 0) state.registers[register] = UNKNOWN;
+    }
+    for (const { function: index, stack } of state.frames) {
+      const use = this.image.function(index)?.stackUse;
+      if (use) stack.keepOnly(use);
+    }
+  }
+
+  /** The node of a state, which the caller must not use any more. */
+  intern(copy: MachineState): number {
+    this.forget(copy);
+    renumberIds(copy);
+    const key = this.#joined ? placeKey(copy) : stateKey(copy);
+    const existing = this.#byKey.get(key);
+    if (existing === undefined) {
+      const index = this.nodes.push({ sites: [], next: [] }) - 1;
+      this.#states.push(copy);
+      this.#byKey.set(key, index);
+      this.#open.push(index);
+      return index;
+    }
+    const before = this.#states[existing];
+    if (this.#joined && before !== undefined && joinStates(before, copy) && !this.#open.includes(existing)) {
+      this.#open.push(existing);
+    }
+    return existing;
+  }
+}
+
+/** Whether the jump is taken, where that is known without knowing the kernel. */
+function decideNow(op: string, a: Value, b: Value): boolean | undefined {
+  if (a.kind === 'known' && b.kind === 'known') return compare(op, a.value, b.value);
+  const [pointer, other] = isPointer(a) ? [a, b] : [b, a];
+  const againstNull = isPointer(pointer) && other.kind === 'known' && other.value === 0n;
+  if (againstNull && op === 'jeq64') return false;
+  return againstNull && op === 'jne64' ? true : undefined;
+}
