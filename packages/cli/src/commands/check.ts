@@ -52,9 +52,9 @@ export function createCheckCommand(getContext: GetContext): Command {
   ]);
   return command.action(async (reference: string, values: Values) => {
     const context = getContext();
-    const file = await readObjectFile(reference);
-    if (file !== undefined) {
-      await report(context, describeObject(file, reference), values, { reference, title: reference });
+    const object = await readObjectFile(reference);
+    if (object !== undefined) {
+      await report(context, describeObject(object, reference), values, { reference, title: reference });
       return;
     }
     await using opened = await openReference(reference, values, context);
