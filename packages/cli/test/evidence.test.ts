@@ -1,4 +1,4 @@
-import { mkdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { existsSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { createRegistry, type Registry } from '@bpfship/registry-dev';
@@ -89,8 +89,6 @@ describe.skipIf(!IS_ROOT)('evidence of this kernel', () => {
   }, 60_000);
 
   afterAll(async () => {
-    // The loader pins it for the installed service, by the object's own wish.
-    rmSync('/sys/fs/bpf/evidence_test_pin', { force: true });
     await registry.close();
     folder[Symbol.dispose]();
   });
@@ -132,6 +130,8 @@ describe.skipIf(!IS_ROOT)('evidence of this kernel', () => {
     const states = { BPFSHIP_STATE_DIR: folder.file('state') };
     const by = ['--policy', folder.file('lab.json'), '-j'];
     const installed = JSON.parse((await spawnCli(['install', reference, ...by], { env: states })).stdout) as Installed;
+    // The object's own wish to be pinned by name is not the node's.
+    expect(existsSync('/sys/fs/bpf/evidence_test_pin')).toBe(false);
     await spawnCli(['uninstall', 'demo/evidence'], { env: states });
     expect(installed).toMatchObject({ variant: 'careful', rejected: [] });
     // Nobody in the role: none is asked for.

@@ -155,10 +155,7 @@ export class NativeObject {
 
   #prepareTrial(only: string | undefined): void {
     const native = this.#native;
-    for (const { map } of this.#eachMap()) {
-      native.mapSetPinPath(map, null);
-      fillSizes(native, map);
-    }
+    for (const { map } of this.#eachMap()) fillSizes(native, map);
     if (only === undefined) return;
     let found = false;
     for (
@@ -175,6 +172,8 @@ export class NativeObject {
 
   #reuseMaps(pins: Readonly<Record<string, string>>): void {
     for (const { name, map } of this.#eachMap()) {
+      // What an object asks to be pinned by name, libbpf would leave in a place that nobody cleans up.
+      this.#native.mapSetPinPath(map, null);
       const pin = Object.hasOwn(pins, name) ? pins[name] : undefined;
       if (pin !== undefined) reuseMap(this.#bpf, map, name, pin);
     }
