@@ -62,7 +62,7 @@ export async function exportKernelFacts(options: ExportFactsOptions): Promise<Ke
   // The worker asks while this thread reads and packs.
   const [facts, packed, asked] = await Promise.all([
     readKernelFacts({ kernel, btf }),
-    packLists(btf, btfForm, btfFolder),
+    packLists({ kernel, btf, btfForm, btfFolder }),
     askForCalls(kernel, btf),
   ]);
   const travelling: KernelFacts = {
@@ -96,14 +96,17 @@ async function askForCalls(
   return questions.map((question, i) => ({ question, answer: answers[i] }));
 }
 
-async function packLists(
-  btf: Uint8Array | undefined,
-  form: BtfForm,
-  btfFolder: string,
-): Promise<Pick<KernelFacts, 'symbols' | 'tracepoints' | 'modules'> & { btf: Partial<KernelFacts['btf']> }> {
+async function packLists({
+  kernel,
+  btf,
+  btfForm: form,
+  btfFolder,
+}: Required<Omit<ExportFactsOptions, 'btf'>> & Pick<ExportFactsOptions, 'btf'>): Promise<
+  Pick<KernelFacts, 'symbols' | 'tracepoints' | 'modules'> & { btf: Partial<KernelFacts['btf']> }
+> {
   const [kallsyms, tracepoints, modules] = await Promise.all([
     readKallsyms(),
-    listTracepoints(),
+    listTracepoints(kernel),
     readModules(btfFolder),
   ]);
   const lists = kallsyms?.list();

@@ -32,8 +32,8 @@ export interface ReadHooksOptions {
   requirements: readonly Requirement[];
   /** BTF of the kernel image. */
   btf: Uint8Array | undefined;
-  /** Asked for functions where it knows them, since reading all symbols takes 50 ms. Default: they are read. */
-  kernel?: Pick<Kernel, 'probe'>;
+  /** Asked for functions where it knows them, since reading all symbols takes 50 ms, and for tracefs. Default: they are read where mounted. */
+  kernel?: Pick<Kernel, 'probe' | 'tracefs'>;
   /** Where the kernel shows the BTF of its modules. Default `/sys/kernel/btf`. */
   btfFolder?: string;
 }
@@ -82,7 +82,7 @@ async function readSources(
   const missing = wanted.filter((name) => inImage[moduleKey(name)] === undefined);
   const [symbols, listed, found] = await Promise.all([
     readSymbols(questions, inImage, kernel),
-    tracepoints.length > 0 ? findTracepoints(tracepoints) : undefined,
+    tracepoints.length > 0 ? findTracepoints(tracepoints, kernel) : undefined,
     btf ? findInModules(missing, btf, btfFolder) : new Set<ModuleName>(),
   ]);
   const inModules = new Set([...found].flatMap(({ name, kinds }) => kinds.map((kind) => `${kind} ${name}`)));

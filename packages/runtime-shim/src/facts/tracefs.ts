@@ -1,18 +1,25 @@
 import { access, readdir } from 'node:fs/promises';
+import type { Kernel } from '../kernel/kernel.ts';
 
 const PLACES = ['/sys/kernel/tracing', '/sys/kernel/debug/tracing'];
 /** Groups of tracepoints that are read; a kernel has some 150. */
 const MAX_GROUPS = 2048;
 
-/** Where tracefs is mounted and readable. */
-export async function findTracefs(): Promise<string | undefined> {
+/** Whom to ask where tracefs is mounted nowhere. Default: nobody. */
+type Mounter = Pick<Kernel, 'tracefs'> | undefined;
+
+/** Where tracefs is mounted and readable, or can be read through the kernel worker. */
+async function findTracefs(kernel: Mounter): Promise<string | undefined> {
   for (const path of PLACES) if (await isThere(`${path}/events/sched`)) return path;
-  return undefined;
+  return kernel?.tracefs();
 }
 
 /** Which of some tracepoints (`group/name`) there are; `undefined` where tracefs cannot be read. */
-export async function findTracepoints(wanted: readonly string[]): Promise<ReadonlySet<string> | undefined> {
-  const tracefs = await findTracefs();
+export async function findTracepoints(
+  wanted: readonly string[],
+  kernel?: Mounter,
+): Promise<ReadonlySet<string> | undefined> {
+  const tracefs = await findTracefs(kernel);
   if (tracefs === undefined) return undefined;
   const safe = wanted.filter((name) => /^\w+\/\w+$/.test(name));
   const there = await Promise.all(safe.map((name) => isThere(`${tracefs}/events/${name}`)));
@@ -20,8 +27,8 @@ export async function findTracepoints(wanted: readonly string[]): Promise<Readon
 }
 
 /** All tracepoints, sorted, each ended by a line feed; `undefined` where tracefs cannot be read. */
-export async function listTracepoints(): Promise<string | undefined> {
-  const tracefs = await findTracefs();
+export async function listTracepoints(kernel?: Mounter): Promise<string | undefined> {
+  const tracefs = await findTracefs(kernel);
   if (tracefs === undefined) return undefined;
   const groups = (await readdir(`${tracefs}/events`, { withFileTypes: true }).catch(() => []))
     .filter((entry) => entry.isDirectory())

@@ -15,6 +15,8 @@ export interface Kernel extends AsyncDisposable {
   probe(questions: ProbeQuestion[], btfIds?: BtfIds): Promise<(boolean | undefined)[]>;
   /** The features that `probe` can be asked for. */
   probedFeatures(): Promise<string[]>;
+  /** A folder below which tracefs can be read while this kernel is open, for nodes where it is mounted nowhere; needs CAP_SYS_ADMIN. */
+  tracefs(): Promise<string | undefined>;
   /** Opens, relocates and loads an object from memory. Nothing is attached yet. @throws {KernelError} with the verifier's log. */
   load(options: LoadOptions): Promise<LoadedObject>;
   /** Pins maps and programs of a loaded object, all or none. */

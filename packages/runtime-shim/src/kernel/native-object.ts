@@ -1,4 +1,5 @@
 import { closeSync, openSync } from 'node:fs';
+import { attachTracepoint } from './attach-tracepoint.ts';
 import type { AttachedLink, AttachOptions, LoadedObject, LoadOptions } from './kernel.ts';
 import { KernelError } from './kernel-error.ts';
 import { createPinnedLink, createXdpLink } from './links.ts';
@@ -112,7 +113,7 @@ export class NativeObject {
     if (/^xdp(?:\.frags)?$/.test(section)) return createXdpLink(this.#bpf, this.programFd(name), name, options);
     const { cgroupPath, linkPin } = options;
     const attached = createPinnedLink(this.#bpf, name, linkPin, () =>
-      cgroupPath === undefined ? this.#native.programAttach(program) : this.#attachCgroup(program, cgroupPath),
+      cgroupPath === undefined ? this.#attachAt(program, section) : this.#attachCgroup(program, cgroupPath),
     );
     if (attached) return attached;
     const errno = this.#native.errno();
@@ -177,6 +178,11 @@ export class NativeObject {
       const pin = Object.hasOwn(pins, name) ? pins[name] : undefined;
       if (pin !== undefined) reuseMap(this.#bpf, map, name, pin);
     }
+  }
+
+  #attachAt(program: Pointer, section: string): Pointer {
+    const link = attachTracepoint(this.#bpf, program, section);
+    return link === undefined ? this.#native.programAttach(program) : link;
   }
 
   #attachCgroup(program: Pointer, path: string): Pointer {

@@ -35,6 +35,7 @@ const methods: Record<CallMethod, (...args: never[]) => unknown> = {
     bpf().learnBtfIds(btfIds);
     return questions.map((question) => known.answer(question));
   },
+  tracefs: () => bpf().tracefs(),
   load(options: LoadOptions) {
     const id = nextObject++;
     objects.set(id, NativeObject.load(bpf(), options));
@@ -116,6 +117,7 @@ function end(): void {
   streams.closeAll();
   for (const object of objects.values()) object.close();
   for (const fd of locks) closeSync(fd);
+  opened?.close();
   parentPort?.close();
 }
 

@@ -1,3 +1,4 @@
+import { existsSync, readFileSync } from 'node:fs';
 import { describe, expect, it } from 'vitest';
 import type { Requirement } from '@bpfship/media-types';
 import { readHooks } from '../../src/facts/hooks.ts';
@@ -78,6 +79,27 @@ describe('readHooks', () => {
     expect(await readHooks({ requirements, btf: undefined })).toEqual({
       ksym: { do_exit: true, no_such_symbol: false },
     });
+  });
+});
+
+/** Other tests mount other things meanwhile. */
+function tracefsMounts(): string[] {
+  return readFileSync('/proc/self/mountinfo', 'utf8').match(/^.* - tracefs .*$/gm) ?? [];
+}
+
+describe.skipIf(process.getuid?.() !== 0)('tracepoints', () => {
+  it('are known where tracefs is mounted nowhere, and leave no mount', async () => {
+    await using kernel = openKernel();
+    const before = tracefsMounts();
+    const requirements = [at('tracepoint', 'sched/sched_process_exec'), at('tracepoint', 'sched/no_such_thing')];
+    expect(await readHooks({ requirements, btf: undefined, kernel })).toEqual({
+      tracepoint: { 'sched/sched_process_exec': true, 'sched/no_such_thing': false },
+    });
+    const tracefs = await kernel.tracefs();
+    expect(existsSync(`${tracefs}/events/sched/sched_process_exec/id`)).toBe(true);
+    expect(tracefsMounts()).toEqual(before);
+    await kernel[Symbol.asyncDispose]();
+    expect(existsSync(`${tracefs}/events`)).toBe(false);
   });
 });
 

@@ -4,6 +4,7 @@ import { Arena } from './arena.ts';
 import { callError } from './errno.ts';
 import { type BtfIds, btfKey, findBtfIds, type ProbedKind } from './find-btf-ids.ts';
 import type { Native } from './library.ts';
+import { mountTracefs } from './mount-tracefs.ts';
 
 /** Numbers of the bpf system call by Node's architecture names (arch/…/syscall tables of the kernel). */
 const SYSCALL_NUMBER: Readonly<Record<string, number>> = {
@@ -45,6 +46,7 @@ export class Bpf {
   readonly #number: number;
   #kernelBtf: Uint8Array | undefined;
   #raised = false;
+  #tracefs: number | undefined;
   readonly #btfIds = new Map<string, number | undefined>();
 
   constructor(native: Native) {
@@ -97,6 +99,18 @@ export class Bpf {
     });
     if (result < 0) throw callError('ERR_KERNEL_CALL', 'asking the kernel about a descriptor', result);
     return Buffer.from(bytes);
+  }
+
+  /** A folder below which tracefs can be read until {@link close}, although it is mounted nowhere. */
+  tracefs(): string | undefined {
+    this.#tracefs ??= mountTracefs(this.native);
+    return this.#tracefs === undefined ? undefined : `/proc/self/fd/${this.#tracefs}`;
+  }
+
+  /** Gives back what it holds. */
+  close(): void {
+    if (this.#tracefs !== undefined) this.native.close(this.#tracefs);
+    this.#tracefs = undefined;
   }
 
   /** Takes over ids that somebody else has looked up; 0 says that there is none. */

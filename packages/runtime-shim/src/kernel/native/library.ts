@@ -13,6 +13,7 @@ const CANDIDATES = [
   '/usr/lib/libbpf.so.1',
 ];
 
+const MOUNT_CALL = 'long syscall(long number, intptr_t a, long b, long c, long d, long e)';
 const PERF_EVENT_OPEN = 'long syscall(long number, _In_ void *attr, int pid, int cpu, int group, unsigned long flags)';
 /** Numbers of perf_event_open by Node's architecture names (arch/…/syscall tables of the kernel). */
 const PERF_EVENT_OPEN_NUMBER: Readonly<Record<string, number>> = { x64: 298, s390x: 331, ppc64: 319 };
@@ -27,6 +28,8 @@ export interface Native {
   errno(): number;
   syscall(number: number, command: number, attr: Buffer, size: number): number;
   perfEventOpen(attr: Buffer, pid: number, cpu: number, group: number, flags: number): number;
+  /** fsopen(2) and its like. */
+  mountCall(number: number, a: number | bigint, b: number, c: number, d: number, e: number): number;
   close(fd: number): number;
   setResourceLimit(resource: number, limits: Buffer): number;
   flock(fd: number, operation: number): number;
@@ -41,6 +44,7 @@ export interface Native {
   programSetAutoload(program: Pointer, load: boolean): number;
   programAttach(program: Pointer): Pointer;
   programAttachCgroup(program: Pointer, cgroupFd: number): Pointer;
+  programAttachPerfEvent(program: Pointer, eventFd: number): Pointer;
   nextMap(object: Pointer, previous: Pointer): Pointer;
   mapName(map: Pointer): string;
   mapFd(map: Pointer): number;
@@ -79,6 +83,7 @@ export function openNative(path: string | undefined): Native {
     errno: () => koffi.errno(),
     syscall: bind(libc, 'long syscall(long number, int command, _Inout_ void *attr, unsigned int size)'),
     perfEventOpen: openPerfEvent(bind(libc, PERF_EVENT_OPEN)),
+    mountCall: bind(libc, MOUNT_CALL),
     close: bind(libc, 'int close(int fd)'),
     setResourceLimit: bind(libc, 'int setrlimit(int resource, _In_ void *limits)'),
     flock: bind(libc, 'int flock(int fd, int operation)'),
@@ -93,6 +98,7 @@ export function openNative(path: string | undefined): Native {
     programSetAutoload: fn('int bpf_program__set_autoload(void *prog, bool autoload)'),
     programAttach: fn('void *bpf_program__attach(void *prog)'),
     programAttachCgroup: fn('void *bpf_program__attach_cgroup(void *prog, int fd)'),
+    programAttachPerfEvent: fn('void *bpf_program__attach_perf_event(void *prog, int pfd)'),
     nextMap: fn('void *bpf_object__next_map(void *obj, void *map)'),
     mapName: fn('const char *bpf_map__name(void *map)'),
     mapFd: fn('int bpf_map__fd(void *map)'),
