@@ -1,4 +1,5 @@
 import type { BtfIndex, Evidence } from '@bpfship/media-types';
+import type { AttachTargets } from './attach-targets.ts';
 import { openEvidence } from './evidence/open-evidence.ts';
 import { weighEvidence } from './evidence/weigh-evidence.ts';
 import type { KernelFacts } from './facts.ts';
@@ -16,8 +17,8 @@ export interface DecideOptions {
    * Where `facts.btf.available` is false it is a BTF supplement, which relocations alone may use.
    */
   readonly btf?: Uint8Array | KernelTypes;
-  /** Targets given at run time, such as `{ xdp: 'eth0' }`. Accepted for later versions of the standard; changes nothing in 0.1. */
-  readonly attachTargets?: Readonly<Record<string, string>>;
+  /** Where programs are to attach, such as `{ '*': { interfaceName: 'eth0' } }`. Default: not known, which no rule minds. */
+  readonly attachTargets?: AttachTargets;
   /** Load parameters by name, which guards may depend on. Default: the values that the objects carry. */
   readonly parameters?: Readonly<Record<string, string | number | boolean>>;
   /** What came of variants on kernels named exactly; signed and verified, or otherwise believed, by the caller (spec/evidence.md). Default: none. */
@@ -30,9 +31,16 @@ export interface DecideOptions {
  *
  * @throws {PortabilityError} `ERR_KERNEL_BTF_INVALID` where a rule needs the kernel's BTF and it cannot be read.
  */
-export function decide({ index, facts, btf, parameters = {}, evidence = [] }: DecideOptions): Selection {
+export function decide({
+  index,
+  facts,
+  btf,
+  attachTargets = {},
+  parameters = {},
+  evidence = [],
+}: DecideOptions): Selection {
   const types = kernelTypes(facts, btf);
-  const options = types === undefined ? { facts, parameters } : { facts, types, parameters };
+  const options = { facts, parameters, attachTargets, ...(types === undefined ? {} : { types }) };
   const known = evidence.length === 0 ? undefined : openEvidence(evidence, facts, parameters);
   const verdicts = index.variants.map((variant) => {
     const verdict = judge(variant, options);

@@ -3,6 +3,7 @@
  * start, decide and end. It checks no documents: it takes an index and facts that `parseBtfIndex` and `parseKernelFacts` have accepted
  * before, for example when they were stored.
  */
+export type { AttachTarget, AttachTargets } from './attach-targets.ts';
 export { decide, type DecideOptions } from './decide.ts';
 export { explainSelection, selectionRows, type SelectionRow } from './explain.ts';
 export type { KernelBtfFacts, KernelFacts } from './facts.ts';

@@ -46,6 +46,12 @@ const ModuleSchema = z.looseObject({
   btf: PackedSchema.exactOptional(),
 });
 
+const InterfaceSchema = z.looseObject({
+  mtu: z.number().int().min(0).max(0xffff_ffff),
+  kind: Word.exactOptional(),
+  xdp: z.array(Word).max(64).exactOptional(),
+});
+
 /** Schema of kernel facts (spec/kernel-facts.md). Members it does not name are allowed and ignored. */
 export const KernelFactsSchema: z.ZodType<KernelFacts> = z
   .looseObject({
@@ -72,6 +78,10 @@ export const KernelFactsSchema: z.ZodType<KernelFacts> = z
     kconfig: z.record(CName, line(4096)).exactOptional(),
     jit: z.looseObject({ enabled: z.boolean(), hardened: z.boolean().exactOptional() }).exactOptional(),
     lockdown: z.enum(['none', 'integrity', 'confidentiality']).exactOptional(),
+    interfaces: z
+      .record(line(64), InterfaceSchema)
+      .refine((names) => Object.keys(names).length <= MAX_NAMES, { error: `must hold at most ${MAX_NAMES} names` })
+      .exactOptional(),
     cgroup2: line(4096).exactOptional(),
     schedExt: z.looseObject({ available: z.boolean(), state: Word.exactOptional() }).exactOptional(),
     privileges: z.looseObject({

@@ -43,12 +43,24 @@ export interface KernelFacts {
   jit?: { enabled: boolean; hardened?: boolean };
   /** The chosen word of /sys/kernel/security/lockdown. */
   lockdown?: 'none' | 'integrity' | 'confidentiality';
+  /** Network interfaces by name; absent where they were not read. */
+  interfaces?: Record<string, NetworkInterfaceFacts>;
   /** Where the cgroup v2 hierarchy is mounted. */
   cgroup2?: string;
   /** sched_ext: whether the kernel has it, and the word in /sys/kernel/sched_ext/state. */
   schedExt?: { available: boolean; state?: string };
   /** Whether the reader may load programs, and if not why. */
   privileges: KernelPrivileges;
+}
+
+/** A network interface. */
+export interface NetworkInterfaceFacts {
+  /** In bytes. */
+  mtu: number;
+  /** The kernel's word for its kind where it is virtual, e.g. `veth`. */
+  kind?: string;
+  /** What its driver can do with XDP: words of `enum netdev_xdp_act` without their prefix, e.g. `basic`, `rx-sg`; sorted. Absent where the kernel does not say (before 6.3). */
+  xdp?: string[];
 }
 
 /** What the reader of the facts may do. */

@@ -1,7 +1,15 @@
+export { type AttachTarget, type AttachTargets, targetOf } from './attach-targets.ts';
 export { decide, type DecideOptions } from './decide.ts';
 export { isExactKernel } from './evidence/open-evidence.ts';
 export { explainSelection, selectionRows, type SelectionRow } from './explain.ts';
-export type { KernelBtfFacts, KernelFacts, KernelModuleFacts, KernelPrivileges, Packed } from './facts.ts';
+export type {
+  KernelBtfFacts,
+  KernelFacts,
+  KernelModuleFacts,
+  KernelPrivileges,
+  NetworkInterfaceFacts,
+  Packed,
+} from './facts.ts';
 export { compactBtf } from './facts-compact-btf.ts';
 export { neededFacts } from './facts-needed.ts';
 export { answerHook, type HookSources } from './facts-hooks.ts';

@@ -1,11 +1,13 @@
 import type { Requirement, Variant } from '@bpfship/media-types';
 import { type Answer, toFinding, unmet } from './answer.ts';
+import { type AttachTargets, targetOf } from './attach-targets.ts';
 import type { KernelFacts } from './facts.ts';
 import { openGuards } from './guards/open-guards.ts';
 import { type KernelTypes, openLocalTypes } from './kernel-types.ts';
 import { checkRequirement } from './rules/check-requirement.ts';
 import type { RuleContext } from './rules/context.ts';
 import { checkMap } from './rules/map-rules.ts';
+import { checkTarget } from './rules/target-rules.ts';
 import type { Certainty, Finding, Outcome, ProgramVerdict, Verdict } from './verdict.ts';
 
 /** What {@link judge} holds a variant against. */
@@ -13,6 +15,8 @@ export interface JudgeOptions {
   readonly facts: KernelFacts;
   /** The kernel's BTF. Where `facts.btf.available` is false it is a supplement, which relocations alone may use. Default: none. */
   readonly types?: KernelTypes;
+  /** Where programs are to attach. Default: not known. */
+  readonly attachTargets?: AttachTargets;
   /** Load parameters by name. Default: the values that the object carries. */
   readonly parameters?: Readonly<Record<string, string | number | boolean>>;
 }
@@ -60,7 +64,10 @@ interface OpenRequirement {
   answer: Exclude<Answer, 'met'>;
 }
 
-function judgePrograms(variant: Variant, { facts, types, parameters = {} }: JudgeOptions): ProgramVerdict[] {
+function judgePrograms(
+  variant: Variant,
+  { facts, types, attachTargets = {}, parameters = {} }: JudgeOptions,
+): ProgramVerdict[] {
   const context: RuleContext = {
     facts,
     kernel: facts.btf.available ? types : undefined,
@@ -85,13 +92,15 @@ function judgePrograms(variant: Variant, { facts, types, parameters = {} }: Judg
     findings.set(key, finding);
     return finding;
   };
-  return variant.programs.map(({ name }) => {
+  return variant.programs.map((program) => {
+    const { name } = program;
     const concerning = open.flatMap((entry): Finding[] => {
       if (!concerns(entry.requirement, name)) return [];
       const answer = guards.answerIn(name, entry);
       return answer === 'met' ? [] : [findingOf(entry, answer)];
     });
-    const own = inOrder([...maps, ...concerning]);
+    const target = checkTarget(program, targetOf(attachTargets, name), facts);
+    const own = inOrder([...maps, ...concerning, ...(target === 'met' ? [] : [{ ...target }])]);
     return { name, ...summarise(own), findings: own };
   });
 }

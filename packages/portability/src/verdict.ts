@@ -8,7 +8,7 @@ export type Certainty = 'yes' | 'no' | 'unknown';
 
 /** One requirement that is unmet, or of which it is not known whether it is met. */
 export interface Finding {
-  /** Absent where the platform itself (architecture, byte order) does not fit, or a map is one that no kernel makes. */
+  /** Absent where the platform itself (architecture, byte order) or a target given at run time does not fit, or a map is one that no kernel makes. */
   requirement?: Requirement;
   outcome: 'unmet' | 'unknown';
   /**

@@ -1,6 +1,6 @@
 import { parseBtfIndex, parseEvidence } from '@bpfship/media-types';
 import { describe, expect, it } from 'vitest';
-import { decide, parseKernelFacts, type Selection } from '../src/index.ts';
+import { type AttachTargets, decide, parseKernelFacts, type Selection } from '../src/index.ts';
 import { readVectors } from './vectors.ts';
 
 interface Input {
@@ -8,6 +8,7 @@ interface Input {
   facts: object;
   btf?: string;
   evidence?: object[];
+  attachTargets?: AttachTargets;
 }
 
 interface ExpectedVerdict {
@@ -45,16 +46,17 @@ describe('selection vectors', () => {
     const facts = parseKernelFacts(input.facts);
     const btf = input.btf === undefined ? {} : { btf: new Uint8Array(Buffer.from(input.btf, 'base64')) };
     const evidence = (input.evidence ?? []).map((document) => parseEvidence(document));
-    const selection = decide({ index, facts, ...btf, evidence });
+    const { attachTargets = {} } = input;
+    const selection = decide({ index, facts, ...btf, evidence, attachTargets });
     expect(summarise(selection, index)).toEqual(expected);
     for (const { findings } of selection.verdicts)
       for (const { reason } of findings) expect(reason).toMatch(/^[^\p{Cc}]+$/u);
-    // Reserved inputs and the order of evidence change nothing, and neither does asking twice.
+    // The order of evidence changes nothing, nor do parameters that no guard asks for, and neither does asking twice.
     const again = decide({
       index,
       facts,
       ...btf,
-      attachTargets: { xdp: 'eth0' },
+      attachTargets,
       evidence: evidence.toReversed(),
       ...(evidence.length === 0 ? { parameters: { limit: 1 } } : {}),
     });

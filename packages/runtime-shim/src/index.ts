@@ -17,7 +17,7 @@ export { KernelError, type KernelErrorCode, type KernelErrorDetails } from './ke
 export { openKernel, type OpenKernelOptions } from './kernel/open-kernel.ts';
 export type { AttachedProgram, CarriedMap, Switch } from './node/activation.ts';
 export { type EvidenceSearch, findEvidence, type FindEvidenceOptions } from './node/find-evidence.ts';
-export type { AttachTarget, AttachTargets } from './node/attach-targets.ts';
+export type { AttachTarget, AttachTargets } from '@bpfship/portability';
 export type {
   InstallOptions,
   InstallResult,

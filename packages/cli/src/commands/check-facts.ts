@@ -1,6 +1,7 @@
 import { readFile } from 'node:fs/promises';
 import type { BtfIndex, Evidence } from '@bpfship/media-types';
 import {
+  type AttachTargets,
   decide,
   type KernelTypes,
   openKernelTypes,
@@ -26,20 +27,28 @@ export interface CheckInput {
   /** File with BTF of the kernel. */
   btf?: string | undefined;
   evidence: readonly Evidence[];
+  /** Where its programs are to attach. */
+  attachTargets: AttachTargets;
 }
 
 /** Decides for this node, or one after the other for the kernels whose facts are in files. */
-export async function* checkOn(index: BtfIndex, { files, btf, evidence }: CheckInput): AsyncGenerator<Checked> {
+export async function* checkOn(
+  index: BtfIndex,
+  { files, btf, evidence, attachTargets }: CheckInput,
+): AsyncGenerator<Checked> {
   const given = btf === undefined ? undefined : await readBtf(btf);
   for (const file of files) {
     const facts = parseKernelFacts(await readTextFile(file));
-    const selection = decide({ index, facts, evidence, ...(given ? { btf: given } : {}) });
+    const selection = decide({ index, facts, evidence, attachTargets, ...(given ? { btf: given } : {}) });
     yield { facts: file, kernel: facts.release, selection };
   }
   if (files.length > 0) return;
   const { facts, btf: own } = await readFactsFor(index);
   const types = given ?? own;
-  yield { kernel: facts.release, selection: decide({ index, facts, evidence, ...(types ? { btf: types } : {}) }) };
+  yield {
+    kernel: facts.release,
+    selection: decide({ index, facts, evidence, attachTargets, ...(types ? { btf: types } : {}) }),
+  };
 }
 
 async function readBtf(path: string): Promise<KernelTypes> {

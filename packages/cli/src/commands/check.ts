@@ -18,10 +18,11 @@ import type { CommandContext, GetContext } from '../context.ts';
 import { fileError, readTextFile } from '../files.ts';
 import { type Checked, checkOn, fleetTable, programTable } from './check-facts.ts';
 import { addExamples } from '../options/examples.ts';
+import { addTargetOptions, attachTargets, type TargetOptionValues } from '../options/node-options.ts';
 import { addVerifyOptions, policyFrom, type VerifyOptionValues } from '../options/key-options.ts';
 import { addRegistryOptions, openReference, type RegistryOptionValues } from '../options/registry-options.ts';
 
-interface Values extends RegistryOptionValues, VerifyOptionValues {
+interface Values extends RegistryOptionValues, VerifyOptionValues, TargetOptionValues {
   ociLayout?: boolean;
   facts?: string[];
   btf?: string;
@@ -43,12 +44,13 @@ export function createCheckCommand(getContext: GetContext): Command {
     '--evidence <file...>',
     'what came of the variants on real kernels, from "bpfship evidence"; you believe the files that you name',
   );
-  addExamples(addRegistryOptions(addVerifyOptions(command)), [
+  addExamples(addRegistryOptions(addVerifyOptions(addTargetOptions(command))), [
     ['On this kernel', 'bpfship check ghcr.io/acme/exec-watch:1.0.0'],
     ['Also verify the signature', 'bpfship check ghcr.io/acme/exec-watch:1.0.0 --key acme.pub'],
     ['For another node, in CI', 'bpfship check --oci-layout build/exec-watch:1.0.0 --facts node7.json'],
     ['For a fleet, one JSON line a node', 'bpfship check ghcr.io/acme/exec-watch:1.0.0 --facts facts/*.json --json'],
     ['A BPF object file, program by program', 'bpfship check ./probe.bpf.o'],
+    ['On an interface', 'bpfship check ghcr.io/acme/xdp-guard:1.0.0 --interface eth0 --xdp-mode native'],
   ]);
   return command.action(async (reference: string, values: Values) => {
     const context = getContext();
@@ -97,7 +99,12 @@ interface Subject {
 async function report(context: CommandContext, index: BtfIndex, values: Values, subject: Subject): Promise<void> {
   const files = values.facts ?? [];
   const checked: Checked[] = [];
-  for await (const each of checkOn(index, { files, btf: values.btf, evidence: subject.evidence ?? [] })) {
+  for await (const each of checkOn(index, {
+    files,
+    btf: values.btf,
+    evidence: subject.evidence ?? [],
+    attachTargets: attachTargets(values),
+  })) {
     checked.push(each);
   }
   if (files.length > 1) {

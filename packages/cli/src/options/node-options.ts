@@ -28,15 +28,19 @@ export function openLocalNode(values: NodeOptionValues, { streams }: CommandCont
   });
 }
 
-/** Values of the options that {@link addAttachOptions} adds. */
-export interface AttachOptionValues {
+/** Values of the options that {@link addTargetOptions} adds. */
+export interface TargetOptionValues {
   interface?: string;
-  variant?: string;
   xdpMode?: 'native' | 'generic';
 }
 
-/** Options that say where a service attaches and in which form. */
-export function addAttachOptions(command: Command): Command {
+/** Values of the options that {@link addAttachOptions} adds. */
+export interface AttachOptionValues extends TargetOptionValues {
+  variant?: string;
+}
+
+/** Options that say where a service attaches. */
+export function addTargetOptions(command: Command): Command {
   const group = 'Attach options:';
   command.addOption(new Option('-i, --interface <name>', 'network interface for XDP programs').helpGroup(group));
   command.addOption(
@@ -44,12 +48,18 @@ export function addAttachOptions(command: Command): Command {
       .choices(['native', 'generic'])
       .helpGroup(group),
   );
-  command.addOption(new Option('--variant <name>', 'use this variant instead of the selected one').helpGroup(group));
   return command;
 }
 
+/** Options that say where a service attaches and in which form. */
+export function addAttachOptions(command: Command): Command {
+  return addTargetOptions(command).addOption(
+    new Option('--variant <name>', 'use this variant instead of the selected one').helpGroup('Attach options:'),
+  );
+}
+
 /** Where the programs attach, from the options. */
-export function attachTargets({ interface: interfaceName, xdpMode }: AttachOptionValues): AttachTargets {
+export function attachTargets({ interface: interfaceName, xdpMode }: TargetOptionValues): AttachTargets {
   return {
     '*': {
       ...(interfaceName === undefined ? {} : { interfaceName }),

@@ -40,13 +40,14 @@ export interface ReadFactsOptions {
 export async function readKernelFacts(options: ReadFactsOptions): Promise<KernelFacts> {
   const { kernel, btf } = options;
   const questions = options.for ? questionsOf(options.for) : allQuestions(await kernel.probedFeatures());
-  const [answers, privileges, hooks, state, kconfig, kernelVersion] = await Promise.all([
+  const [answers, privileges, hooks, state, kconfig, kernelVersion, interfaces] = await Promise.all([
     kernel.probe(questions, btfIdsFor(questions, btf)),
     readPrivileges(),
     readHooks({ requirements: options.for ?? [], btf, kernel }),
     readSystemState(),
     needsConfig(options.for) ? readKernelConfig(release()) : undefined,
     kernel.library().then(({ version }) => readKernelVersion(version)),
+    needsInterfaces(options.for) ? kernel.interfaces() : undefined,
   ]);
   const facts: KernelFacts = {
     schemaVersion: 1,
@@ -65,6 +66,7 @@ export async function readKernelFacts(options: ReadFactsOptions): Promise<Kernel
     privileges,
     ...state,
     ...(kconfig === undefined ? {} : { kconfig }),
+    ...(interfaces === undefined ? {} : { interfaces }),
   };
   if (needsConfig(options.for) && (kconfig || privileges.load)) facts.features['kernel-config'] = kconfig !== undefined;
   // What is refused to a process without rights may be there for others.
@@ -153,6 +155,16 @@ function btfIdsFor(questions: readonly ProbeQuestion[], btf: Uint8Array | undefi
   const found = findBtfIds(btf, keys);
   // A type that is not there is an answer too; without it, the worker would look again.
   return Object.fromEntries(keys.map((key) => [key, found[key] ?? 0]));
+}
+
+/** XDP programs go to network interfaces, whose drivers differ. */
+function needsInterfaces(requirements: readonly Requirement[] | undefined): boolean {
+  return (
+    requirements === undefined ||
+    requirements.some(
+      (requirement) => requirement.kind === 'program-type' && 'value' in requirement && requirement.value === 'xdp',
+    )
+  );
 }
 
 function needsConfig(requirements: readonly Requirement[] | undefined): boolean {

@@ -1,3 +1,4 @@
+import type { NetworkInterfaceFacts } from '@bpfship/portability';
 import type { BtfIds } from './native/find-btf-ids.ts';
 
 /**
@@ -15,6 +16,8 @@ export interface Kernel extends AsyncDisposable {
   probe(questions: ProbeQuestion[], btfIds?: BtfIds): Promise<(boolean | undefined)[]>;
   /** The features that `probe` can be asked for. */
   probedFeatures(): Promise<string[]>;
+  /** The network interfaces of this process's network namespace. */
+  interfaces(): Promise<Record<string, NetworkInterfaceFacts>>;
   /** A folder below which tracefs can be read while this kernel is open, for nodes where it is mounted nowhere; needs CAP_SYS_ADMIN. */
   tracefs(): Promise<string | undefined>;
   /** Opens, relocates and loads an object from memory. Nothing is attached yet. @throws {KernelError} with the verifier's log. */

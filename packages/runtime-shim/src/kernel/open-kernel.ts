@@ -25,6 +25,7 @@ export function openKernel(options: OpenKernelOptions = {}): Kernel {
     library: () => call('library'),
     probe: (questions, btfIds) => call('probe', questions.map(withNumber), btfIds),
     probedFeatures: () => call('probedFeatures'),
+    interfaces: () => call('interfaces'),
     tracefs: () => call('tracefs'),
     load: (load) => call('load', load),
     pinObject: (object, pins) => call('pinObject', object, pins),

@@ -4,6 +4,7 @@ import type { AttachOptions, LoadOptions } from './kernel.ts';
 import { EventStreams } from './event-streams.ts';
 import { dumpMap, inspectPin } from './inspect.ts';
 import { KernelError } from './kernel-error.ts';
+import { listInterfaces } from './list-interfaces.ts';
 import { removeLink, updateLink, updateLinkToPin } from './links.ts';
 import { Bpf } from './native/bpf.ts';
 import { callError } from './native/errno.ts';
@@ -35,6 +36,7 @@ const methods: Record<CallMethod, (...args: never[]) => unknown> = {
     bpf().learnBtfIds(btfIds);
     return questions.map((question) => known.answer(question));
   },
+  interfaces: () => listInterfaces(bpf().native),
   tracefs: () => bpf().tracefs(),
   load(options: LoadOptions) {
     const id = nextObject++;

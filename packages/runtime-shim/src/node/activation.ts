@@ -1,6 +1,6 @@
 import type { BtfIndex, Variant, VariantMap } from '@bpfship/media-types';
 import type { Kernel } from '../kernel/kernel.ts';
-import type { AttachTargets } from './attach-targets.ts';
+import type { AttachTargets } from '@bpfship/portability';
 import type { ServicePins } from './pins.ts';
 import type { StepTimer } from './steps.ts';
 

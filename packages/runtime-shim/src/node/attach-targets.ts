@@ -1,24 +1,7 @@
 import { existsSync, readFileSync } from 'node:fs';
+import { type AttachTarget, type AttachTargets, targetOf } from '@bpfship/portability';
 import type { Variant, VariantProgram } from '@bpfship/media-types';
 import { ShimError } from '../shim-error.ts';
-
-/** Where one program attaches, as far as its section does not say it. */
-export interface AttachTarget {
-  /** For XDP: the network interface. */
-  interfaceName?: string;
-  /** For XDP. Default: the kernel chooses. */
-  xdpMode?: 'native' | 'generic';
-  /** For cgroup hooks: the cgroup's folder. */
-  cgroupPath?: string;
-}
-
-/** Program name → target; `*` stands for every program that has no entry of its own. */
-export type AttachTargets = Record<string, AttachTarget>;
-
-/** The target of a program. */
-export function targetOf(targets: AttachTargets, program: string): AttachTarget {
-  return { ...targets['*'], ...targets[program] };
-}
 
 /** The hook of a program with its target, e.g. `raw-tracepoint:sched_process_exec`, `xdp:eth0`. */
 export function hookOf(program: VariantProgram, { interfaceName, cgroupPath }: AttachTarget): string {

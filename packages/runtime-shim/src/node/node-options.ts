@@ -1,5 +1,5 @@
 import type { AttachedProgram, CarriedMap } from './activation.ts';
-import type { AttachTargets } from './attach-targets.ts';
+import type { AttachTargets } from '@bpfship/portability';
 import type { PackageSource } from './prepare.ts';
 import type { InstallProgress } from './steps.ts';
 

@@ -14,12 +14,21 @@ import {
   type GraphSource,
   type ReadOnlyTarget,
 } from '@bpfship/oras-client';
-import { decide, type KernelFacts, type Selection, type Verdict, neededFacts } from '@bpfship/portability';
+import {
+  type AttachTargets,
+  decide,
+  type KernelFacts,
+  neededFacts,
+  type Selection,
+  targetOf,
+  type Verdict,
+} from '@bpfship/portability';
 import { type Policy, verifyArtifact } from '@bpfship/trust';
 import { readKernelBtf } from '../facts/kernel-btf.ts';
 import { readKernelFacts } from '../facts/read-kernel-facts.ts';
 import type { Kernel } from '../kernel/kernel.ts';
 import { ShimError } from '../shim-error.ts';
+import { checkAttachTargets } from './attach-targets.ts';
 import { findEvidence } from './find-evidence.ts';
 import { findSupplement, type FoundSupplement, type SupplementSearch } from './find-supplement.ts';
 import type { StepTimer } from './steps.ts';
@@ -59,11 +68,11 @@ export interface PreparedPackage {
 
 /** Resolve, verify, facts, select: everything that comes before a layer is fetched. */
 export async function preparePackage(
-  source: PackageSource,
+  source: PackageSource & { attach?: AttachTargets },
   kernel: Kernel,
   timer: StepTimer,
 ): Promise<PreparedPackage> {
-  const { target, signal } = source;
+  const { target, signal, attach: attachTargets = {} } = source;
   // The worker opens libbpf, and the kernel's BTF is read, while the registry is asked.
   const opening = kernel.library();
   opening.catch(() => undefined);
@@ -108,9 +117,10 @@ export async function preparePackage(
   });
   const warnings = [...left, ...doubts];
   const types = btf ?? supplement?.bytes;
+  checkOnlyTargets(index, attachTargets, facts);
   const selection = await timer.run(
     'select',
-    () => Promise.resolve(decide({ index, facts, evidence, ...(types ? { btf: types } : {}) })),
+    () => Promise.resolve(decide({ index, facts, evidence, attachTargets, ...(types ? { btf: types } : {}) })),
     ({ candidates }) => ({
       detail: candidates[0] ? `variant ${candidates[0].variant} (${candidates[0].outcome})` : 'no variant fits',
     }),
@@ -127,6 +137,15 @@ export async function preparePackage(
     ...(supplement === undefined ? {} : { supplement }),
     warnings,
   };
+}
+
+/** A target that is not there is the fault of who names it, not of any variant. */
+function checkOnlyTargets({ variants }: BtfIndex, targets: AttachTargets, { interfaces }: KernelFacts): void {
+  if (interfaces === undefined) return;
+  for (const variant of variants) {
+    const named = variant.programs.filter(({ name }) => targetOf(targets, name).interfaceName !== undefined);
+    if (named.length > 0) checkAttachTargets({ ...variant, programs: named }, targets);
+  }
 }
 
 /** Only for a kernel without BTF, and a package that reads something of it. */

@@ -56,8 +56,9 @@ export class ShimNode implements AsyncDisposable {
   async upgrade(options: UpgradeOptions): Promise<InstallResult> {
     const { service, signal } = options;
     const timer = new StepTimer(options.onStep);
-    await this.#require(service);
-    const prepared = await preparePackage(options, this.#kernel, timer);
+    const { attach: before } = currentGeneration(await this.#require(service));
+    const targets = { ...before, ...withoutEmpty(options.attach) };
+    const prepared = await preparePackage({ ...options, attach: targets }, this.#kernel, timer);
     if (prepared.index.name !== service) {
       throw new ShimError('ERR_SHIM_WRONG_SERVICE', `the package is ${prepared.index.name}, not ${service}`, {
         hint: `"bpfship install" installs ${prepared.index.name} beside it.`,

@@ -1,6 +1,6 @@
 import { CName, Digest, SemanticVersion, ServiceName, VariantName, line } from '@bpfship/media-types';
 import { z } from 'zod';
-import type { AttachTargets } from './attach-targets.ts';
+import type { AttachTargets } from '@bpfship/portability';
 
 /** What the node keeps of a service, in `services/<name>.json`. */
 export interface ServiceState {

@@ -2,7 +2,8 @@ import { existsSync, rmSync } from 'node:fs';
 import type { Kernel } from '../kernel/kernel.ts';
 import { KernelError, type KernelErrorCode } from '../kernel/kernel-error.ts';
 import type { NewGeneration, RunningGeneration } from './activation.ts';
-import { hookOf, targetOf } from './attach-targets.ts';
+import { targetOf } from '@bpfship/portability';
+import { hookOf } from './attach-targets.ts';
 import type { ServicePins } from './pins.ts';
 import type { UndoList } from './undo-list.ts';
 

@@ -30,6 +30,10 @@ export interface Native {
   perfEventOpen(attr: Buffer, pid: number, cpu: number, group: number, flags: number): number;
   /** fsopen(2) and its like. */
   mountCall(number: number, a: number | bigint, b: number, c: number, d: number, e: number): number;
+  /** socket(2), send(2) and recv(2). */
+  socket(domain: number, type: number, protocol: number): number;
+  send(socket: number, bytes: Buffer, size: number, flags: number): number;
+  receive(socket: number, bytes: Buffer, size: number, flags: number): number;
   close(fd: number): number;
   setResourceLimit(resource: number, limits: Buffer): number;
   flock(fd: number, operation: number): number;
@@ -84,6 +88,9 @@ export function openNative(path: string | undefined): Native {
     syscall: bind(libc, 'long syscall(long number, int command, _Inout_ void *attr, unsigned int size)'),
     perfEventOpen: openPerfEvent(bind(libc, PERF_EVENT_OPEN)),
     mountCall: bind(libc, MOUNT_CALL),
+    socket: bind(libc, 'int socket(int domain, int type, int protocol)'),
+    send: bind(libc, 'long send(int fd, _In_ void *buffer, size_t size, int flags)'),
+    receive: bind(libc, 'long recv(int fd, _Out_ void *buffer, size_t size, int flags)'),
     close: bind(libc, 'int close(int fd)'),
     setResourceLimit: bind(libc, 'int setrlimit(int resource, _In_ void *limits)'),
     flock: bind(libc, 'int flock(int fd, int operation)'),
