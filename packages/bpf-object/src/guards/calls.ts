@@ -74,7 +74,7 @@ export function enterCall(
     return false;
   }
   if (callback) return callBack(graph, state, { ...callback, never: helper === LOOP && isZero(rounds) }, node);
-  if (kept === undefined || stateKey(kept) === stateKey(state)) return true;
+  if (kept === undefined || stateKey(kept, graph.codes) === stateKey(state, graph.codes)) return true;
   graph.split(node, [{ condition: hasAbility('stack-reads-by-helpers-keep'), state: kept }, { state }]);
   return false;
 }

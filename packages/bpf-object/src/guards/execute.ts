@@ -300,11 +300,14 @@ function load(state: MachineState, instruction: Instruction, place: Place): Spli
   });
 }
 
+/** By number of bytes: any number of so many. */
+const UNREAD: readonly Value[] = Array.from({ length: 8 }, (_, size) => ranged(upTo((1n << BigInt(size * 8)) - 1n)));
+
 function readMemory(state: MachineState, { code, source, offset }: Instruction, place: Place): ConditionalRead {
   const base = readRegister(state, source);
   const size = accessSize(code);
   // At most as much as so many bytes hold.
-  const unread: Value = size === 8 ? UNKNOWN : ranged(upTo((1n << BigInt(size * 8)) - 1n));
+  const unread = UNREAD[size] ?? UNKNOWN;
   switch (base.kind) {
     case 'stack': {
       const read = state.frames[base.frame]?.stack.read(base.offset + offset, size) ?? certainly(UNKNOWN);

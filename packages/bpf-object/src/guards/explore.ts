@@ -5,7 +5,7 @@ import type { Exploration, RawNode } from './exploration.ts';
 import { GraphBuilder } from './graph-builder.ts';
 import { jump, splitOperands, UnsupportedJump } from './jumps.ts';
 import { enterFunction, innermost, type MachineState } from './machine-state.ts';
-import { ProgramImage } from './program-image.ts';
+import { ProgramImage, type FunctionImage } from './program-image.ts';
 import { POINTER, variable, ZERO, type Value, type Variable } from './value.ts';
 
 /** What to explore, and how far. */
@@ -71,6 +71,7 @@ class Explorer {
   /** Executes from a state to the end of its node. */
   #follow(state: MachineState, node: RawNode): void {
     const graph = this.#graph;
+    let place: Place | undefined;
     for (let first = true; ; first = false) {
       const { function: index } = innermost(state);
       const image = graph.image.function(index);
@@ -84,14 +85,7 @@ class Explorer {
         return;
       }
       this.#steps++;
-      const place: Place = {
-        image: graph.image,
-        function: image,
-        index,
-        bind: graph.bind,
-        freshId: graph.freshId,
-        parameterAt: this.#parameterAt,
-      };
+      if (place?.index !== index) place = this.#placeIn(image, index);
       visit(graph, node, place, state.at);
       const kind = instruction.code & 7;
       if (kind !== CLASS.jmp && kind !== CLASS.jmp32) {
@@ -103,6 +97,11 @@ class Explorer {
         }
       } else if (!jump(graph, state, instruction, place, node)) return;
     }
+  }
+
+  #placeIn(image: FunctionImage, index: number): Place {
+    const { image: whole, bind, freshId } = this.#graph;
+    return { image: whole, function: image, index, bind, freshId, parameterAt: this.#parameterAt };
   }
 
   readonly #parameterAt = (map: string, offset: number, size: number): Variable | undefined => {

@@ -1,6 +1,7 @@
 import type { Bind, Split } from './execute.ts';
 import type { RawNode, Site } from './exploration.ts';
 import { joinStates } from './join-states.ts';
+import { KeyCodes } from './key-codes.ts';
 import { copyState, innermost, placeKey, renumberIds, stateKey, type MachineState } from './machine-state.ts';
 import { compare } from './operations.ts';
 import type { ProgramImage } from './program-image.ts';
@@ -13,6 +14,8 @@ import { apply, isPointer, known, toExpression, UNKNOWN, type Expression, type V
 export class GraphBuilder {
   readonly image: ProgramImage;
   readonly bind: Bind;
+  /** Of the keys of states. */
+  readonly codes: KeyCodes = new KeyCodes();
   readonly sites: Site[] = [];
   readonly nodes: RawNode[] = [];
   readonly #joined: boolean;
@@ -134,7 +137,7 @@ export class GraphBuilder {
   intern(copy: MachineState): number {
     this.forget(copy);
     renumberIds(copy);
-    const key = this.#joined ? placeKey(copy) : stateKey(copy);
+    const key = this.#joined ? placeKey(copy) : stateKey(copy, this.codes);
     const existing = this.#byKey.get(key);
     if (existing === undefined) {
       const index = this.nodes.push({ sites: [], next: [] }) - 1;

@@ -13,7 +13,7 @@ import { casesOfOperands, type Place } from './execute.ts';
 import type { RawNode } from './exploration.ts';
 import type { GraphBuilder } from './graph-builder.ts';
 import { copyState, readRegister, type MachineState } from './machine-state.ts';
-import { comparisonName } from './operations.ts';
+import { comparisonName, splitName } from './operations.ts';
 import { decideRange, decideRanges, lowBits, mirror, onlyNumber, U32_MAX } from './range.ts';
 import { refineState, type Taken } from './refine-values.ts';
 import { known, ranged, type Value } from './value.ts';
@@ -22,7 +22,7 @@ import { known, ranged, type Value } from './value.ts';
 interface Sides {
   /** Name of the comparison without its width. */
   name: string;
-  width: string;
+  width: number;
   taken: MachineState;
   fallen: MachineState;
   /** The number stood on the left, where only newer verifiers decide by ranges. */
@@ -69,7 +69,7 @@ export function jump(
       ? known(BigInt.asUintN(64, BigInt(instruction.immediate)))
       : readRegister(state, instruction.source);
   if (splitOperands(graph, state, instruction, node)) return false;
-  const [, name = '', width = ''] = /^([a-z]+)(\d+)$/.exec(op) ?? [];
+  const { name, width } = splitName(op);
   const sides = { name, width, taken, fallen };
   if (b.kind === 'known' && compareUnknown(graph, node, instruction.destination, a, b.value, sides)) return false;
   const mirrored = { ...sides, name: mirror(name), isMirrored: true };
@@ -103,10 +103,10 @@ function compareUnknown(
 ): boolean {
   const { name, width, taken, fallen, isMirrored = false } = sides;
   if (value.kind !== 'unknown' && value.kind !== 'nullable') return false;
-  if (width === '32' && value.kind === 'nullable') return false;
-  const compared = width === '32' ? BigInt.asUintN(32, number) : number;
+  if (width === 32 && value.kind === 'nullable') return false;
+  const compared = width === 32 ? BigInt.asUintN(32, number) : number;
   const range = value.kind === 'unknown' ? value.range : undefined;
-  const isLong = width === '32' && range !== undefined && range.umax > (name.startsWith('js') ? 0x7fff_ffffn : U32_MAX);
+  const isLong = width === 32 && range !== undefined && range.umax > (name.startsWith('js') ? 0x7fff_ffffn : U32_MAX);
   // Signs of lower halves are not followed.
   if (isLong && name.startsWith('js')) return false;
   const decision = range && decideRange(name, isLong ? lowBits(range, 32) : range, compared);
@@ -134,7 +134,7 @@ function compareRanges(
   { name, width, taken, fallen }: Sides,
 ): boolean {
   if (a.kind !== 'unknown' || b.kind !== 'unknown') return false;
-  if (width === '32' && (a.range.umax > U32_MAX || b.range.umax > U32_MAX)) return false;
+  if (width === 32 && (a.range.umax > U32_MAX || b.range.umax > U32_MAX)) return false;
   const decided = decideRanges(name, a.range, b.range);
   if (decided === undefined) return false;
   const [way, other] = decided ? [taken, fallen] : [fallen, taken];

@@ -1,4 +1,5 @@
-import { identityOf, StackMemory } from './stack-memory.ts';
+import type { KeyCodes } from './key-codes.ts';
+import { idOf, keyOfValue, StackMemory } from './stack-memory.ts';
 import { stackPointer, UNKNOWN, type Value } from './value.ts';
 
 /** Registers r0 to r9; r10 is the frame's own. */
@@ -64,20 +65,28 @@ export function readRegister(state: MachineState, register: number): Value {
 
 /** Where the innermost frames are, without what is known there: equal for states that a join may unite. */
 export function placeKey({ at, frames }: MachineState): string {
-  return `${at}@${frames.map((frame) => `${frame.function}/${frame.caller?.at ?? ''}`).join('>')}`;
+  let key = `${at}@`;
+  for (const frame of frames) key += `${frame.function}/${frame.caller?.at ?? ''}>`;
+  return key;
 }
 
-/** Equal for equal states. */
-export function stateKey(state: MachineState): string {
-  const parts = [placeKey(state)];
-  for (const value of state.registers) parts.push(value.key + identityOf(value));
+/** Equal for equal states of one exploration, which has its own codes. */
+export function stateKey(state: MachineState, codes: KeyCodes): string {
+  let key = placeKey(state) + keyOfValues(state.registers, codes);
   for (const { stack, caller, callback } of state.frames) {
-    parts.push(stack.key());
-    for (const value of caller?.saved ?? []) parts.push(value.key + identityOf(value));
-    for (const value of callback?.registers ?? []) parts.push(value.key + identityOf(value));
-    for (const around of callback?.around ?? []) parts.push(around.key());
+    key += codes.of(stack.key());
+    if (caller) key += keyOfValues(caller.saved, codes);
+    if (callback === undefined) continue;
+    key += `;${keyOfValues(callback.registers, codes)}`;
+    for (const around of callback.around) key += codes.of(around.key());
   }
-  return parts.join(';');
+  return key;
+}
+
+function keyOfValues(values: readonly Value[], codes: KeyCodes): string {
+  let key = '';
+  for (const value of values) key += codes.of(keyOfValue(value));
+  return key;
 }
 
 /** Changes every value that the state holds, registers first, then frames from the outermost, each by its stack and what it saved. */
@@ -90,48 +99,55 @@ export function updateValues(state: MachineState, change: (value: Value) => Valu
   }
 }
 
-/** All values that the state holds, in the order of {@link updateValues}. */
-export function valuesOf({ registers, frames }: MachineState): Value[] {
-  return [
-    ...registers,
-    ...frames.flatMap(({ stack, caller, callback }) => [
-      ...stack.values(),
-      ...(caller?.saved ?? []),
-      ...(callback?.registers ?? []),
-    ]),
-  ];
-}
-
-/** Numbers ids from 1 in the order of the values, and drops those that only one value has: equal knowledge, equal state. */
-export function renumberIds(state: MachineState): void {
-  if (!hasIds(state)) return;
+/** Ids of all values that the state holds, in the order of {@link updateValues}, with how many values have each. */
+function countIds({ registers, frames }: MachineState): Map<number, number> {
   const counts = new Map<number, number>();
-  for (const value of valuesOf(state)) {
-    if ('id' in value && value.id !== undefined) counts.set(value.id, (counts.get(value.id) ?? 0) + 1);
+  countIdsOf(registers, counts);
+  for (const { stack, caller, callback } of frames) {
+    countIdsOf(stack.linkedValues(), counts);
+    if (caller) countIdsOf(caller.saved, counts);
+    if (callback) countIdsOf(callback.registers, counts);
   }
-  if (counts.size === 0) return;
-  const numbers = new Map<number, number>();
-  // Links that only some verifiers know keep their sign.
-  for (const [id, count] of counts) if (count > 1) numbers.set(id, (numbers.size + 1) * Math.sign(id));
-  updateValues(state, (value) => renumber(value, numbers));
+  return counts;
 }
 
-function renumber(value: Value, numbers: ReadonlyMap<number, number>): Value {
-  if (value.kind === 'nullable') return { ...value, id: numbers.get(value.id) ?? 0 };
-  if (value.kind !== 'unknown' || value.id === undefined) return value;
-  const { id, ...rest } = value;
-  const number = numbers.get(id);
-  return number === undefined ? rest : { ...rest, id: number };
-}
-
-function isLinked(value: Value): boolean {
-  return identityOf(value) !== '';
+function countIdsOf(values: readonly Value[], counts: Map<number, number>): void {
+  for (const value of values) {
+    const id = idOf(value);
+    if (id !== undefined) counts.set(id, (counts.get(id) ?? 0) + 1);
+  }
 }
 
 function hasIds({ registers, frames }: MachineState): boolean {
   if (registers.some(isLinked)) return true;
   return frames.some(
     ({ stack, caller, callback }) =>
-      stack.hasIds() || (caller?.saved ?? []).some(isLinked) || (callback?.registers ?? []).some(isLinked),
+      stack.hasIds() || (caller?.saved.some(isLinked) ?? false) || (callback?.registers.some(isLinked) ?? false),
   );
+}
+
+function isLinked(value: Value): boolean {
+  return idOf(value) !== undefined;
+}
+
+/** Numbers ids from 1 in the order of the values, and drops those that only one value has: equal knowledge, equal state. */
+export function renumberIds(state: MachineState): void {
+  if (!hasIds(state)) return;
+  const counts = countIds(state);
+  const numbers = new Map<number, number>();
+  // Links that only some verifiers know keep their sign.
+  for (const [id, count] of counts) if (count > 1) numbers.set(id, (numbers.size + 1) * Math.sign(id));
+  updateValues(state, (value) => renumber(value, numbers));
+}
+
+/** A value that keeps its number stays the same object, so that a stack that does not change is not copied. */
+function renumber(value: Value, numbers: ReadonlyMap<number, number>): Value {
+  const id = idOf(value);
+  if (id === undefined) return value;
+  const number = numbers.get(id);
+  if (value.kind === 'nullable')
+    return number === id || (id === 0 && number === undefined) ? value : { ...value, id: number ?? 0 };
+  if (value.kind !== 'unknown' || number === id) return value;
+  const { id: _, ...rest } = value;
+  return number === undefined ? rest : { ...rest, id: number };
 }

@@ -74,35 +74,61 @@ const COMPARISON_RULES: ReadonlyMap<string, Predicate> = new Map<string, Predica
   ['jsle', (a, b, width) => signed(a, width) <= signed(b, width)],
 ]);
 
-const NAME = /^([a-z]+)(32|64)$/;
+/** A name and its width, for example `add` and 64. */
+export interface NameParts {
+  readonly name: string;
+  readonly width: number;
+}
+
+const NO_PARTS: NameParts = { name: '', width: 64 };
+const NAME = /^([a-z]+)(8|16|32|64)$/;
+/** There are few names; taking them apart again and again would be most of the work. */
+const parts = new Map<string, NameParts>();
+
+/** Takes a name apart; `name` is empty for one that cannot be. */
+export function splitName(op: string): NameParts {
+  const known = parts.get(op);
+  if (known !== undefined) return known;
+  const found = NAME.exec(op);
+  if (found === null) return NO_PARTS;
+  const made: NameParts = { name: found[1] ?? '', width: Number(found[2]) };
+  // Names also come from documents.
+  if (parts.size < 256) parts.set(op, made);
+  return made;
+}
+
 /** Sign extensions and byte swaps have one operand: bits that count, then what is done with them. */
-const UNARY = /^(sext|swap|zext)(8|16|32|64)$/;
+const UNARY: ReadonlySet<string> = new Set(['sext', 'swap', 'zext']);
+
+function isWide(width: number): width is 32 | 64 {
+  return width === 32 || width === 64;
+}
 
 /** Whether the name is one that {@link compute} knows. */
 export function isArithmetic(name: string): boolean {
-  const [, base = ''] = NAME.exec(name) ?? [];
-  return ARITHMETIC_RULES.has(base) || UNARY.test(name);
+  const { name: base, width } = splitName(name);
+  return UNARY.has(base) || (isWide(width) && ARITHMETIC_RULES.has(base));
 }
 
 /** Whether the name is one that {@link compare} knows. */
 export function isComparison(name: string): boolean {
-  return COMPARISON_RULES.has(NAME.exec(name)?.[1] ?? '');
+  const { name: base, width } = splitName(name);
+  return isWide(width) && COMPARISON_RULES.has(base);
 }
 
 /** Result of an operation, unsigned 64-bit; undefined for a name that is none. `b` is unused by operations with one operand. */
 export function compute(name: string, a: bigint, b: bigint = 0n): bigint | undefined {
-  const unary = UNARY.exec(name);
-  if (unary) return extend(unary[1] ?? '', Number(unary[2]), a);
-  const [, base = '', bits = ''] = NAME.exec(name) ?? [];
-  const width = bits === '32' ? 32 : 64;
+  const { name: base, width } = splitName(name);
+  if (UNARY.has(base)) return extend(base, width, a);
+  if (!isWide(width)) return undefined;
   const rule = ARITHMETIC_RULES.get(base);
   return rule && BigInt.asUintN(width, rule(narrow(a, width), narrow(b, width), width));
 }
 
 /** Whether the jump is taken; undefined for a name that is none. */
 export function compare(name: string, a: bigint, b: bigint): boolean | undefined {
-  const [, base = '', bits = ''] = NAME.exec(name) ?? [];
-  const width = bits === '32' ? 32 : 64;
+  const { name: base, width } = splitName(name);
+  if (!isWide(width)) return undefined;
   return COMPARISON_RULES.get(base)?.(narrow(a, width), narrow(b, width), width);
 }
 

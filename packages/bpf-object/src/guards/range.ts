@@ -1,3 +1,5 @@
+import { splitName } from './operations.ts';
+
 /**
  * What a verifier knows of a number that it does not know: unsigned and signed bounds, and bits (kernel/bpf/verifier.c, struct
  * bpf_reg_state; kernel/bpf/tnum.c).
@@ -77,8 +79,17 @@ export function settle(range: Range): Range {
 
 function commonBits(umin: bigint, umax: bigint): { bits: bigint; mask: bigint } {
   if (umin > umax) return { bits: 0n, mask: U64 };
-  const mask = (1n << BigInt((umin ^ umax).toString(2).length)) - 1n;
-  return umin === umax ? { bits: umin, mask: 0n } : { bits: umin & ~mask, mask };
+  if (umin === umax) return { bits: umin, mask: 0n };
+  const mask = ALL_BITS[bitLength(umin ^ umax)] ?? U64;
+  return { bits: umin & ~mask, mask };
+}
+
+/** By number of bits: the largest number of so many. */
+const ALL_BITS: readonly bigint[] = Array.from({ length: 65 }, (_, bits) => (1n << BigInt(bits)) - 1n);
+
+function bitLength(value: bigint): number {
+  const upper = Number(value >> 32n);
+  return upper === 0 ? 32 - Math.clz32(Number(value)) : 64 - Math.clz32(upper);
 }
 
 function min(a: bigint, b: bigint): bigint {
@@ -91,9 +102,9 @@ function max(a: bigint, b: bigint): bigint {
 
 /** An operation of operations.ts where at least one side is no single number; undefined = nothing is known of the result. */
 export function rangeOf(op: string, a: Range, b: Range): Range | undefined {
-  const [, name = '', width = ''] = /^([a-z]+)(8|16|32|64)$/.exec(op) ?? [];
-  if (name === 'zext') return lowBits(a, Number(width));
-  if (width === '32') {
+  const { name, width } = splitName(op);
+  if (name === 'zext') return lowBits(a, width);
+  if (width === 32) {
     // The sign would be that of the lower half.
     if (name === 'arsh' && a.umax > 0x7fff_ffffn) return upTo(U32_MAX);
     const result = rangeOf(`${name}64`, lowBits(a, 32), lowBits(b, 32));
@@ -126,7 +137,7 @@ export function rangeOf(op: string, a: Range, b: Range): Range | undefined {
 
 /** What is known of the lowest bits. */
 export function lowBits(range: Range, width: number): Range {
-  const all = (1n << BigInt(width)) - 1n;
+  const all = ALL_BITS[width] ?? U64;
   if (range.umax <= all) return range;
   return settle({ ...FULL, umax: all, bits: range.bits & all, mask: range.mask & all });
 }

@@ -76,7 +76,7 @@ export class StackMemory {
       .sort(([a], [b]) => a - b)
       .map(
         ([offset, { size, value, immediate, rest }]) =>
-          `${offset}/${size}${immediate ? 'i' : ''}${rest ? 'r' : ''}=${value.key}${identityOf(value)}`,
+          `${offset}/${size}${immediate ? 'i' : ''}${rest ? 'r' : ''}=${keyOfValue(value)}`,
       )
       .join(',');
     return this.#key;
@@ -174,13 +174,16 @@ export class StackMemory {
 
   /** Whether a value is linked to another. */
   hasIds(): boolean {
-    for (const { value } of this.#slots.values()) if (identityOf(value) !== '') return true;
+    for (const { value } of this.#slots.values()) if (idOf(value) !== undefined) return true;
     return false;
   }
 
-  /** All values, by offset. */
-  values(): Value[] {
-    return [...this.#slots].sort(([a], [b]) => a - b).map(([, { value }]) => value);
+  /** Values that have an id, by offset. */
+  linkedValues(): Value[] {
+    const found: [number, Value][] = [];
+    for (const [offset, { value }] of this.#slots) if (idOf(value) !== undefined) found.push([offset, value]);
+    if (found.length > 1) found.sort(([a], [b]) => a - b);
+    return found.map(([, value]) => value);
   }
 
   /** A write to a place that is not known: zeros stay zeros where zero is written. */
@@ -195,9 +198,20 @@ export class StackMemory {
 }
 
 /** The id of a value, where it has one. */
+export function idOf(value: Value): number | undefined {
+  return value.kind === 'nullable' || value.kind === 'unknown' ? value.id : undefined;
+}
+
+/** Equal for equal values that are linked to the same ones. */
+export function keyOfValue(value: Value): string {
+  const id = idOf(value);
+  return id === undefined ? value.key : `${value.key}#${id}`;
+}
+
+/** The id as part of a key; empty where there is none. */
 export function identityOf(value: Value): string {
-  if (value.kind === 'nullable') return `#${value.id}`;
-  return value.kind === 'unknown' && value.id !== undefined ? `#${value.id}` : '';
+  const id = idOf(value);
+  return id === undefined ? '' : `#${id}`;
 }
 
 function isZero({ value }: Slot): boolean {

@@ -1,4 +1,4 @@
-import { compute } from './operations.ts';
+import { compute, splitName } from './operations.ts';
 import { FULL, isFull, onlyNumber, rangeKey, rangeOf, single, type Range } from './range.ts';
 
 /** A value that differs from kernel to kernel, before positions of requirements are known. */
@@ -43,16 +43,22 @@ export type Value = { key: string } & (
 export const UNKNOWN: Value = { key: 'u', kind: 'unknown', range: FULL };
 /** A pointer that is not null. */
 export const POINTER: Value = { key: 'p', kind: 'pointer' };
-/** The number 0. */
-export const ZERO: Value = known(0n);
-
 /** Expressions with more parts than this are given up: no real guard comes near. */
 const MAX_EXPRESSION_SIZE = 48;
 
+const SMALL_NUMBERS: readonly Value[] = Array.from({ length: 256 }, (_, number) => makeKnown(BigInt(number)));
+
 /** A number; unsigned 64-bit. */
 export function known(value: bigint): Value {
+  return (value < 256n && value >= 0n ? SMALL_NUMBERS[Number(value)] : undefined) ?? makeKnown(value);
+}
+
+function makeKnown(value: bigint): Value {
   return { key: `k${value}`, kind: 'known', value };
 }
+
+/** The number 0. */
+export const ZERO: Value = known(0n);
 
 /** A number within a range. */
 export function ranged(range: Range, id?: number): Value {
@@ -106,6 +112,9 @@ export function toExpression(value: Value): Expression | undefined {
     : undefined;
 }
 
+/** Operations with one operand. */
+const UNARY: ReadonlySet<string> = new Set(['neg', 'sext', 'zext', 'swap']);
+
 /** Applies an operation of operations.ts. */
 export function apply(op: string, a: Value, b: Value = ZERO): Value {
   if (a.kind === 'known' && b.kind === 'known') {
@@ -118,7 +127,7 @@ export function apply(op: string, a: Value, b: Value = ZERO): Value {
   if (absorbed) return absorbed;
   const [left, right] = [toExpression(a), toExpression(b)];
   if (!left || !right) return applyRange(op, a, b);
-  const args = /^(neg|sext|zext|swap)/.test(op) ? [left] : [left, right];
+  const args = UNARY.has(splitName(op).name) ? [left] : [left, right];
   const size = args.reduce((sum, part) => sum + part.size, 1);
   if (size > MAX_EXPRESSION_SIZE) return UNKNOWN;
   const key = `(${op} ${args.map((part) => part.key).join(' ')})`;
@@ -129,6 +138,7 @@ export function apply(op: string, a: Value, b: Value = ZERO): Value {
 function applyRange(op: string, a: Value, b: Value): Value {
   const [left, right] = [rangeOfValue(a), rangeOfValue(b)];
   const range = left && right && rangeOf(op, left, right);
+  if (range === left && a.kind === 'unknown' && a.id === undefined) return a;
   return range ? ranged(range) : UNKNOWN;
 }
 
@@ -156,12 +166,22 @@ function movePointer(op: string, a: Value, b: Value): Value | undefined {
 
 /** Results that one operand alone decides (kernel/bpf/tnum.c). */
 function absorb(op: string, a: Value, b: Value): Value | undefined {
-  const zero = (value: Value): boolean => value.kind === 'known' && value.value === 0n;
-  if (/^(and|mul)/.test(op) && (zero(a) || zero(b))) return ZERO;
-  if (/^(lsh|rsh)/.test(op) && zero(a)) return ZERO;
-  if (/^(add|sub|or|xor|lsh|rsh|arsh)64$/.test(op) && zero(b) && a.kind === 'symbolic') return a;
-  if (/^(add|or|xor)64$/.test(op) && zero(a) && b.kind === 'symbolic') return b;
-  return undefined;
+  const [left, right] = [isZero(a), isZero(b)];
+  if (!left && !right) return undefined;
+  const { name, width } = splitName(op);
+  if (name === 'and' || name === 'mul') return ZERO;
+  if (left && (name === 'lsh' || name === 'rsh')) return ZERO;
+  if (width !== 64) return undefined;
+  if (right && a.kind === 'symbolic' && NEUTRAL_RIGHT.has(name)) return a;
+  return left && b.kind === 'symbolic' && NEUTRAL_LEFT.has(name) ? b : undefined;
+}
+
+/** Operations that 0 on the right, or on the left, leaves as it was. */
+const NEUTRAL_RIGHT: ReadonlySet<string> = new Set(['add', 'sub', 'or', 'xor', 'lsh', 'rsh', 'arsh']);
+const NEUTRAL_LEFT: ReadonlySet<string> = new Set(['add', 'or', 'xor']);
+
+function isZero(value: Value): boolean {
+  return value.kind === 'known' && value.value === 0n;
 }
 
 /** The largest number that an expression can be, as far as its form shows it. */
@@ -172,7 +192,7 @@ export function maximumOf(
   if (expression.kind === 'constant') return expression.value;
   if (expression.kind === 'variable') return maxOfVariable(expression.variable);
   const [a, b] = expression.args.map((part) => maximumOf(part, maxOfVariable));
-  const [, name = '', width = ''] = /^([a-z]+)(\d+)$/.exec(expression.op) ?? [];
+  const { name, width } = splitName(expression.op);
   if (name === 'and') return a === undefined || (b !== undefined && b < a) ? b : a;
   if (name === 'zext' && a !== undefined) return a < 1n << BigInt(width) ? a : (1n << BigInt(width)) - 1n;
   if (name === 'lsh' && a !== undefined && expression.args[1]?.kind === 'constant' && (b ?? 64n) < 32n)
