@@ -6,6 +6,7 @@ import type { BtfIndex } from '../../packages/media-types/dist/index.js';
 import { decide, kernelFactsBytes, neededFacts, parseKernelFacts } from '../../packages/portability/dist/index.js';
 import {
   exportKernelFacts,
+  loadedModules,
   openKernel,
   readKernelBtf,
   readKernelFacts,
@@ -36,7 +37,7 @@ for (const name of objects) {
   };
   const index = { variants: [variant] } as unknown as BtfIndex;
   const facts = await readKernelFacts({ kernel, btf, for: neededFacts([variant]) });
-  const here = decide({ index, facts, ...(btf ? { btf } : {}) });
+  const here = decide({ index, facts, modules: loadedModules(), ...(btf ? { btf } : {}) });
   if (!isDeepStrictEqual(decide({ index, facts: exported }), here)) different.push(name);
 }
 const { features, programTypes, mapTypes } = exported;

@@ -1,6 +1,13 @@
 import type { BtfIndex } from '@bpfship/media-types';
-import { type KernelFacts, neededFacts } from '@bpfship/portability';
-import { type BtfForm, exportKernelFacts, openKernel, readKernelBtf, readKernelFacts } from '@bpfship/runtime-shim';
+import { type KernelFacts, type KernelModule, neededFacts } from '@bpfship/portability';
+import {
+  type BtfForm,
+  exportKernelFacts,
+  loadedModules,
+  openKernel,
+  readKernelBtf,
+  readKernelFacts,
+} from '@bpfship/runtime-shim';
 
 /** What `bpfship info` shows of a node. */
 export interface NodeInfo {
@@ -9,11 +16,19 @@ export interface NodeInfo {
   facts: KernelFacts;
 }
 
+/** What a decision about a package on this node goes by. */
+export interface NodeFacts {
+  facts: KernelFacts;
+  btf: Uint8Array | undefined;
+  modules: () => readonly KernelModule[];
+}
+
 /** Reads only the facts that a package's requirements need. */
-export async function readFactsFor(index: BtfIndex): Promise<{ facts: KernelFacts; btf: Uint8Array | undefined }> {
+export async function readFactsFor(index: BtfIndex): Promise<NodeFacts> {
   await using kernel = openKernel();
   const btf = await readKernelBtf();
-  return { facts: await readKernelFacts({ kernel, btf, for: neededFacts(index.variants) }), btf };
+  const facts = await readKernelFacts({ kernel, btf, for: neededFacts(index.variants) });
+  return { facts, btf, modules: loadedModules() };
 }
 
 function known(table: Record<string, boolean>): string {

@@ -3,9 +3,9 @@ import type { AttachTargets } from './attach-targets.ts';
 import { openEvidence } from './evidence/open-evidence.ts';
 import { weighEvidence } from './evidence/weigh-evidence.ts';
 import type { KernelFacts } from './facts.ts';
-import { factsTypes } from './facts-view.ts';
+import { factsModules, factsTypes } from './facts-view.ts';
 import { judge } from './judge.ts';
-import { type KernelTypes, openKernelTypes } from './kernel-types.ts';
+import { type KernelModule, type KernelTypes, openKernelTypes } from './kernel-types.ts';
 import type { Selection } from './verdict.ts';
 
 /** The one input of the selection function (spec/selection.md, "Input"). */
@@ -17,6 +17,11 @@ export interface DecideOptions {
    * Where `facts.btf.available` is false it is a BTF supplement, which relocations alone may use.
    */
   readonly btf?: Uint8Array | KernelTypes;
+  /**
+   * Loaded modules, on the node itself: asked for where `btf` are bytes and have no type that a relocation wants. Hooks and symbols of
+   * modules are answered by the facts. Default: the modules that the facts name.
+   */
+  readonly modules?: () => readonly KernelModule[];
   /** Where programs are to attach, such as `{ '*': { interfaceName: 'eth0' } }`. Default: not known, which no rule minds. */
   readonly attachTargets?: AttachTargets;
   /** Load parameters by name, which guards may depend on. Default: the values that the objects carry. */
@@ -31,15 +36,9 @@ export interface DecideOptions {
  *
  * @throws {PortabilityError} `ERR_KERNEL_BTF_INVALID` where a rule needs the kernel's BTF and it cannot be read.
  */
-export function decide({
-  index,
-  facts,
-  btf,
-  attachTargets = {},
-  parameters = {},
-  evidence = [],
-}: DecideOptions): Selection {
-  const types = kernelTypes(facts, btf);
+export function decide(input: DecideOptions): Selection {
+  const { index, facts, attachTargets = {}, parameters = {}, evidence = [] } = input;
+  const types = kernelTypes(input);
   const options = { facts, parameters, attachTargets, ...(types === undefined ? {} : { types }) };
   const known = evidence.length === 0 ? undefined : openEvidence(evidence, facts, parameters);
   const verdicts = index.variants.map((variant) => {
@@ -53,8 +52,10 @@ export function decide({
   return { verdicts, candidates };
 }
 
-function kernelTypes(facts: KernelFacts, btf: Uint8Array | KernelTypes | undefined): KernelTypes | undefined {
-  if (btf instanceof Uint8Array) return openKernelTypes(btf);
-  if (btf !== undefined) return btf;
-  return factsTypes(facts);
+function kernelTypes({ facts, btf, modules }: DecideOptions): KernelTypes | undefined {
+  if (!(btf instanceof Uint8Array)) return btf ?? factsTypes(facts);
+  // To a loader a supplement is a custom BTF, beside which it looks at no module.
+  if (!facts.btf.available) return openKernelTypes(btf);
+  if (modules === undefined) return openKernelTypes(btf, () => factsModules(facts.modules));
+  return { ...openKernelTypes(btf, modules), hasInModules: () => false };
 }

@@ -8,7 +8,7 @@ export { decide, type DecideOptions } from './decide.ts';
 export { explainSelection, selectionRows, type SelectionRow } from './explain.ts';
 export type { KernelBtfFacts, KernelFacts } from './facts.ts';
 export { judge, type JudgeOptions } from './judge.ts';
-export { type KernelTypes, openKernelTypes } from './kernel-types.ts';
+export { type KernelModule, type KernelTypes, openKernelTypes } from './kernel-types.ts';
 export { createKernelTypesCache, type KernelTypesCache, type KernelTypesCacheOptions } from './kernel-types-cache.ts';
 export { PortabilityError, type PortabilityErrorCode } from './portability-error.ts';
 export type { Finding, Outcome, ProgramVerdict, Selection, Verdict } from './verdict.ts';

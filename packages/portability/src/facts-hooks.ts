@@ -10,8 +10,8 @@ export interface HookSources {
   readonly variables?: NameList;
   /** Tracepoints in tracefs, as `group/name`. */
   readonly tracepoints?: NameList;
-  /** Whether a loaded module's BTF has a type. Default: no module is known. */
-  readonly inModules?: (kind: TypeKind, name: string) => boolean;
+  /** Whether a loaded module's BTF has a type; undefined where that is not known. Default: no module is known. */
+  readonly inModules?: (kind: TypeKind, name: string) => Tristate;
 }
 
 const SYSTEM_CALL_HEADS = ['__x64_sys_', '__arm64_sys_', '__riscv_sys_', '__s390x_sys_', '__se_sys_', 'sys_'];

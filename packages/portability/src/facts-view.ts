@@ -3,7 +3,7 @@ import { decodeBase64 } from './base64.ts';
 import type { KernelBtfFacts, KernelFacts, KernelModuleFacts, Packed } from './facts.ts';
 import { answerHook, type HookSources } from './facts-hooks.ts';
 import { type NameList, openNameList, unpack } from './facts-packed.ts';
-import { type KernelTypes, openKernelTypes, type TypeKind } from './kernel-types.ts';
+import { type KernelModule, type KernelTypes, openKernelTypes, type TypeKind } from './kernel-types.ts';
 
 /** Unpacking takes some 60 ms: it is done once for each document, and forgotten with it. */
 const openedTypes = new WeakMap<KernelBtfFacts, WeakMap<object, KernelTypes>>();
@@ -25,14 +25,25 @@ export function factsTypes(facts: KernelFacts): KernelTypes | undefined {
   if (!bytes) return undefined;
   const byModules = remember(openedTypes, facts.btf, () => new WeakMap<object, KernelTypes>());
   const modules = facts.modules ?? NO_MODULES;
-  return remember(byModules, modules, () => openKernelTypes(bytes, factsModules(modules)));
+  return remember(byModules, modules, () => openKernelTypes(bytes, () => factsModules(modules)));
 }
 
-/** BTF of each module that the facts carry, to be read upon that of the kernel image. */
-function factsModules(modules: Readonly<Record<string, KernelModuleFacts>>): (() => Uint8Array)[] {
-  return Object.entries(modules).flatMap(([name, { btf }]) =>
-    btf?.encoding === 'zlib' ? [() => unpack(btf, `the BTF of module ${name}`) ?? new Uint8Array()] : [],
-  );
+/**
+ * The modules that the facts name. Their order, that of names, does not matter: candidates that disagree are an error in any order.
+ *
+ * @param read - gives a module's BTF by its digest, where the facts do not carry it. Default: it is not read.
+ */
+export function factsModules(
+  modules: Readonly<Record<string, KernelModuleFacts>> = NO_MODULES,
+  read: (digest: string) => Uint8Array | undefined = () => undefined,
+): KernelModule[] {
+  return Object.entries(modules).map(([name, { btf, digest }]) => ({
+    name,
+    btf: () => {
+      const carried = btf && unpack(btf, `the BTF of module ${name}`);
+      return carried ?? (digest === undefined ? undefined : read(digest));
+    },
+  }));
 }
 
 /**
@@ -45,7 +56,7 @@ export function hookAnswer(
   facts: KernelFacts,
   hook: string,
   target: string,
-  inModules?: (kind: TypeKind, name: string) => boolean,
+  inModules?: (kind: TypeKind, name: string) => Tristate,
 ): Tristate {
   const told = lookUp(lookUp(facts.hooks, hook === 'ksym-typed' ? 'ksym' : hook), target);
   if (told !== undefined) return told;

@@ -14,13 +14,14 @@ export { compactBtf } from './facts-compact-btf.ts';
 export { neededFacts } from './facts-needed.ts';
 export { answerHook, type HookSources } from './facts-hooks.ts';
 export { type NameList, openNameList } from './facts-packed.ts';
-export { factsBtf, factsTypes } from './facts-view.ts';
+export { factsBtf, factsModules, factsTypes } from './facts-view.ts';
 export { matchesPattern } from './matches-pattern.ts';
 export { kernelFactsBytes, KernelFactsSchema, MAX_KERNEL_FACTS_SIZE, parseKernelFacts } from './facts-schema.ts';
 export { followGraph, type FollowOptions, type Reached } from './guards/follow-graph.ts';
 export type { KernelAddress, KernelValue } from './guards/kernel-values.ts';
 export { judge, type JudgeOptions } from './judge.ts';
 export {
+  type KernelModule,
   type KernelTypes,
   type LocalRelocation,
   type LocalTypes,

@@ -1,8 +1,13 @@
+import type { Btf } from '@bpfship/bpf-object/resolving';
+import type { Tristate } from './answer.ts';
+import type { KernelModuleFacts } from './facts.ts';
+import { factsModules } from './facts-view.ts';
 import {
   type KernelTypes,
   type LocalRelocation,
   type LocalTypes,
-  openKernelTypes,
+  openTypesOver,
+  readKernelBtf,
   type RelocationAnswer,
 } from './kernel-types.ts';
 
@@ -10,6 +15,8 @@ import {
 export interface KernelTypesCacheOptions {
   /** Gives the BTF of a kernel by its digest (`facts.btf.digest`). What it throws, the question throws that needed it. */
   readonly read: (digest: string) => Uint8Array;
+  /** Gives the BTF of a module by its digest, where it is kept. Default: that of no module is, and only the facts can carry it. */
+  readonly readModule?: (digest: string) => Uint8Array | undefined;
   /** BTFs that are held at a time; a kernel's takes 5 to 10 MB. Default 4. */
   readonly open?: number;
   /** Kernels whose answers are kept when their BTF is not; some KB for each package that was asked about. Default 1024. */
@@ -18,12 +25,14 @@ export interface KernelTypesCacheOptions {
 
 /** Kernel types by digest, for decisions about many nodes: kernels of one digest are opened once. */
 export interface KernelTypesCache {
-  get(digest: string): KernelTypes;
+  /** @param modules - `facts.modules`: the modules that the node has loaded. Default: none. */
+  get(digest: string, modules?: Readonly<Record<string, KernelModuleFacts>>): KernelTypes;
 }
 
 /** Answers of one kernel. The relocations of an object form a tree, since an answer may depend on those before it. */
 interface Answers {
   has: Map<string, boolean>;
+  hasInModules: Map<string, Tristate>;
   enumerators: Map<string, ReadonlySet<string> | undefined>;
   /** By the text of the local types. */
   relocations: Map<string | undefined, Step>;
@@ -45,13 +54,34 @@ interface Cursor {
  * different kernel's BTF is read about once, and the time for a node does not depend on how many there are.
  */
 export function createKernelTypesCache(options: KernelTypesCacheOptions): KernelTypesCache {
+  const images = new Map<string, Btf>();
   const opened = new Map<string, KernelTypes>();
   const remembered = new Map<string, KernelTypes>();
-  const open = (digest: string): KernelTypes =>
-    recent(opened, digest, options.open ?? 4, () => openKernelTypes(() => options.read(digest)));
+  const held = options.open ?? 4;
+  const image = (digest: string): Btf => recent(images, digest, held, () => readKernelBtf(options.read(digest)));
   return {
-    get: (digest) => recent(remembered, digest, options.remember ?? 1024, () => remember(() => open(digest))),
+    get(digest, modules = {}) {
+      const key = `${digest}${modulesKey(modules)}`;
+      // Opened types hold on to their image, which is why only few are kept.
+      const open = (): KernelTypes =>
+        recent(opened, key, held, () => {
+          let own: Btf | undefined;
+          return openTypesOver(
+            () => (own ??= image(digest)),
+            () => factsModules(modules, options.readModule),
+          );
+        });
+      return recent(remembered, key, options.remember ?? 1024, () => remember(open));
+    },
   };
+}
+
+/** Nodes with the same kernel and the same modules share their answers. */
+function modulesKey(modules: Readonly<Record<string, KernelModuleFacts>>): string {
+  return Object.entries(modules)
+    .map(([name, { digest, btf }]) => ` ${name} ${digest ?? btf?.data ?? ''} ${btf === undefined ? '' : 'carried'}`)
+    .sort()
+    .join('');
 }
 
 /** The entry of a map that holds the last `limit` used ones. */
@@ -65,11 +95,16 @@ function recent<T>(map: Map<string, T>, key: string, limit: number, make: () => 
 }
 
 function remember(open: () => KernelTypes): KernelTypes {
-  const answers: Answers = { has: new Map(), enumerators: new Map(), relocations: new Map() };
+  const answers: Answers = {
+    has: new Map(),
+    hasInModules: new Map(),
+    enumerators: new Map(),
+    relocations: new Map(),
+  };
   const cursors = new WeakMap<LocalTypes, Cursor>();
   return {
-    ...openKernelTypes(() => new Uint8Array(0)),
     has: (kind, name) => once(answers.has, `${kind} ${name}`, () => open().has(kind, name)),
+    hasInModules: (kind, name) => once(answers.hasInModules, `${kind} ${name}`, () => open().hasInModules(kind, name)),
     enumerators: (name) => once(answers.enumerators, name, () => open().enumerators(name)),
     relocate(local, relocation) {
       const cursor = cursors.get(local) ?? { step: stepOf(answers.relocations, local.source), path: [] };

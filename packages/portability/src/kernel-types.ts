@@ -1,12 +1,14 @@
 import {
   BpfObjectError,
   type Btf,
+  type CoreModule,
   type CoreOutcome,
   type CoreResolver,
   createCoreResolver,
   parseBtf,
 } from '@bpfship/bpf-object/resolving';
 import type { CoreRelocationKind } from '@bpfship/media-types';
+import type { Tristate } from './answer.ts';
 import { decodeBase64 } from './base64.ts';
 import { PortabilityError } from './portability-error.ts';
 
@@ -25,7 +27,28 @@ export interface LocalRelocation {
 /** What a relocation comes to on a kernel. A poisoned instruction stops only the program that reaches it, an error the whole load. */
 export type RelocationAnswer =
   /** `value`: what stands in the instruction then, unsigned 64-bit. */
-  { outcome: 'resolved'; value: bigint } | { outcome: 'poison' } | { outcome: 'error'; reason: string };
+  | { outcome: 'resolved'; value: bigint }
+  | { outcome: 'poison' }
+  | { outcome: 'error'; reason: string }
+  /**
+   * The kernel image has no type of that name and kind, and these loaded modules may have one. `mayPoison`: the instruction is invalid if
+   * they have none; else it then holds 0.
+   */
+  | { outcome: 'unknown'; unread: readonly string[]; mayPoison: boolean };
+
+/** A loaded module of a kernel. */
+export interface KernelModule {
+  readonly name: string;
+  /** Its BTF, upon that of the kernel image. Absent, or nothing: it was not read. What cannot be parsed has no types. */
+  readonly btf?: () => Uint8Array | undefined;
+}
+
+/** What relocations are resolved against. */
+export interface RelocationTarget {
+  readonly image: Btf;
+  /** Asked where the image has no type of a name and kind. */
+  readonly modules: () => readonly CoreModule[];
+}
 
 /** A variant's local types, read at first use. */
 export interface LocalTypes {
@@ -37,14 +60,14 @@ export interface LocalTypes {
    *
    * @throws {BpfObjectError} where the variant's types are not BTF.
    */
-  resolve(relocation: LocalRelocation, target: Btf): CoreOutcome;
+  resolve(relocation: LocalRelocation, target: RelocationTarget): CoreOutcome;
 }
 
 /** A kernel's BTF, read at first use, with what the rules ask of it. Open it once to decide about many packages. */
 export interface KernelTypes {
   has(kind: TypeKind, name: string): boolean;
-  /** Whether the BTF of a loaded module has it; never where no module is known. */
-  hasInModules(this: void, kind: TypeKind, name: string): boolean;
+  /** Whether the BTF of a loaded module has it: never where no module is known, undefined where one that may have it was not read. */
+  hasInModules(this: void, kind: TypeKind, name: string): Tristate;
   /** Names in an enum; undefined where the kernel's BTF has no enum of that name. */
   enumerators(enumName: string): ReadonlySet<string> | undefined;
   relocate(local: LocalTypes, relocation: LocalRelocation): RelocationAnswer;
@@ -53,12 +76,12 @@ export interface KernelTypes {
 /** Opens a variant's `types` (base64 of BTF). Nothing is decoded before the first relocation asks. */
 export function openLocalTypes(base64: string | undefined): LocalTypes {
   let local: Btf | undefined;
-  const resolvers = new Map<Btf, CoreResolver>();
+  const resolvers = new Map<RelocationTarget, CoreResolver>();
   return {
     source: base64,
     resolve({ relocation, typeId, access, accessSize }, target) {
       local ??= parseBtf(decodeBase64(base64 ?? ''));
-      const resolver = resolvers.get(target) ?? createCoreResolver(local, target);
+      const resolver = resolvers.get(target) ?? createCoreResolver(local, target.image, { modules: target.modules });
       resolvers.set(target, resolver);
       const instruction =
         accessSize === undefined ? {} : { instruction: { form: 'memory', memorySize: accessSize } as const };
@@ -71,31 +94,57 @@ export function openLocalTypes(base64: string | undefined): LocalTypes {
  * Opens a kernel's BTF, as bytes or as a function that gives them. Nothing is read before the first question, and only the names that
  * are asked for are decoded: kernel BTF has more than 100,000 types.
  *
- * @param modules - the BTF of loaded modules, each upon that of the kernel image. What cannot be read has no types.
+ * @param modules - loaded modules in the order of their BTF ids, asked for where the image does not answer. Default: none.
  */
 export function openKernelTypes(
   source: Uint8Array | (() => Uint8Array),
-  modules: readonly (() => Uint8Array)[] = [],
+  modules: () => readonly KernelModule[] = () => [],
 ): KernelTypes {
   let opened: Btf | undefined;
-  let openedModules: Btf[] | undefined;
+  return openTypesOver(() => (opened ??= readKernelBtf(typeof source === 'function' ? source() : source)), modules);
+}
+
+/** As {@link openKernelTypes}, over the image's BTF that others use too. */
+export function openTypesOver(image: () => Btf, modules: () => readonly KernelModule[]): KernelTypes {
+  let openedModules: OpenedModules | undefined;
+  let target: RelocationTarget | undefined;
   const enums = new Map<string, ReadonlySet<string> | undefined>();
-  const btf = (): Btf => (opened ??= readKernelBtf(typeof source === 'function' ? source() : source));
+  const loaded = (): OpenedModules => (openedModules ??= openModules(modules(), image()));
   return {
-    has: (kind, name) => btf().typesNamed(name, kind).length > 0,
+    has: (kind, name) => image().typesNamed(name, kind).length > 0,
     hasInModules(kind, name) {
-      openedModules ??= modules.flatMap((module) => readModuleBtf(module(), btf()));
-      return openedModules.some((module) => module.typesNamed(name, kind).length > 0);
+      const { read, unread } = loaded();
+      return read.some(({ btf }) => btf.typesNamed(name, kind).length > 0) || (unread.length > 0 ? undefined : false);
     },
     enumerators(enumName) {
-      if (!enums.has(enumName)) enums.set(enumName, enumeratorsOf(btf(), enumName));
+      if (!enums.has(enumName)) enums.set(enumName, enumeratorsOf(image(), enumName));
       return enums.get(enumName);
     },
-    relocate: (local, relocation) => relocate(local, relocation, btf()),
+    relocate(local, relocation) {
+      target ??= { image: image(), modules: () => loaded().read };
+      return relocate(local, relocation, target, () => loaded().unread);
+    },
   };
 }
 
-function readKernelBtf(bytes: Uint8Array): Btf {
+/** Modules whose BTF is at hand, and the names of the others. */
+interface OpenedModules {
+  read: CoreModule[];
+  unread: string[];
+}
+
+function openModules(modules: readonly KernelModule[], base: Btf): OpenedModules {
+  const opened: OpenedModules = { read: [], unread: [] };
+  for (const { name, btf } of modules) {
+    const bytes = btf?.();
+    if (bytes === undefined) opened.unread.push(name);
+    else opened.read.push(...readModuleBtf(bytes, base).map((types) => ({ name, btf: types })));
+  }
+  return opened;
+}
+
+/** @throws {PortabilityError} `ERR_KERNEL_BTF_INVALID` */
+export function readKernelBtf(bytes: Uint8Array): Btf {
   try {
     return parseBtf(bytes);
   } catch (cause) {
@@ -122,15 +171,31 @@ function enumeratorsOf(btf: Btf, enumName: string): ReadonlySet<string> | undefi
 }
 
 /** What is wrong with the variant's own types is an error of that relocation: it must not stop the verdict on other variants. */
-function relocate(local: LocalTypes, relocation: LocalRelocation, target: Btf): RelocationAnswer {
+function relocate(
+  local: LocalTypes,
+  relocation: LocalRelocation,
+  target: RelocationTarget,
+  unreadModules: () => readonly string[],
+): RelocationAnswer {
   try {
     const answer = local.resolve(relocation, target);
     if (answer.kind === 'error') return { outcome: 'error', reason: oneLine(answer.reason) };
+    const mayPoison = answer.kind === 'poison';
+    if (asksModules(answer, relocation)) {
+      const unread = unreadModules();
+      if (unread.length > 0) return { outcome: 'unknown', unread, mayPoison };
+    }
     return answer.kind === 'resolved' ? { outcome: 'resolved', value: answer.value } : { outcome: 'poison' };
   } catch (cause) {
     if (!(cause instanceof BpfObjectError)) throw cause;
     return { outcome: 'error', reason: oneLine(cause.message) };
   }
+}
+
+/** Whether nothing matched and another module might: the loader looks at modules only where the image has no candidate at all. */
+function asksModules(answer: Exclude<CoreOutcome, { kind: 'error' }>, { relocation }: LocalRelocation): boolean {
+  if (relocation === 'type-id-local' || (answer.kind === 'resolved' && answer.matched)) return false;
+  return answer.candidates.every(({ module }) => module !== undefined);
 }
 
 /** Names in a variant's types are whatever its publisher wrote: they must not steer the terminal that shows the reason. */

@@ -1,5 +1,6 @@
 export { type BtfForm, exportKernelFacts, type ExportFactsOptions } from './facts/export-kernel-facts.ts';
 export { readKernelBtf } from './facts/kernel-btf.ts';
+export { loadedModules } from './facts/module-btf.ts';
 export { readPrivileges } from './facts/privileges.ts';
 export { readKernelFacts, type ReadFactsOptions } from './facts/read-kernel-facts.ts';
 export type {

@@ -43,12 +43,10 @@ export async function* checkOn(
     yield { facts: file, kernel: facts.release, selection };
   }
   if (files.length > 0) return;
-  const { facts, btf: own } = await readFactsFor(index);
+  const { facts, btf: own, modules } = await readFactsFor(index);
   const types = given ?? own;
-  yield {
-    kernel: facts.release,
-    selection: decide({ index, facts, evidence, attachTargets, ...(types ? { btf: types } : {}) }),
-  };
+  const here = { index, facts, evidence, attachTargets, modules };
+  yield { kernel: facts.release, selection: decide({ ...here, ...(types ? { btf: types } : {}) }) };
 }
 
 async function readBtf(path: string): Promise<KernelTypes> {

@@ -84,7 +84,7 @@ async function recordHere(
 ): Promise<Evidence> {
   const index = parseBtfIndex(await fetchBytes(target, manifest.config, { maxBytes: MAX_BTF_INDEX_SIZE, signal }));
   checkPackage(manifest, index);
-  const { facts, btf } = await readFactsFor(index);
+  const read = await readFactsFor(index);
   await using kernel = openKernel();
   const objectAt = async (position: number): Promise<Uint8Array> => {
     const variant = index.variants[position];
@@ -97,7 +97,7 @@ async function recordHere(
     );
   };
   const date = new Date().toISOString();
-  const { evidence } = await recordEvidence({ kernel, index, facts, btf, objectAt, date, by, signal });
+  const { evidence } = await recordEvidence({ ...read, kernel, index, objectAt, date, by, signal });
   if (evidence) return evidence;
   throw new CliError(
     'ERR_CLI_EVIDENCE',

@@ -6,7 +6,7 @@ import {
   MEDIA_TYPE_EVIDENCE,
   parseEvidence,
 } from '@bpfship/media-types';
-import { decide, type KernelFacts } from '@bpfship/portability';
+import { decide, type KernelFacts, type KernelModule } from '@bpfship/portability';
 import type { Kernel } from '@bpfship/runtime-shim';
 import { tryVariant } from './try-variant.ts';
 
@@ -18,6 +18,8 @@ export interface RecordEvidenceOptions {
   facts: KernelFacts;
   /** Its BTF. Default: that of the facts, or none. */
   btf?: Uint8Array | undefined;
+  /** Its loaded modules. Default: those of the facts. */
+  modules?: () => readonly KernelModule[];
   /** The object of the variant at a position of the index. */
   objectAt: (position: number) => Promise<Uint8Array>;
   /** RFC 3339, for people. Default: none, so that the same outcome gives the same bytes. */
@@ -39,10 +41,10 @@ export interface RecordedEvidence {
  * verdict refuses: that they fail is evidence too.
  */
 export async function recordEvidence(options: RecordEvidenceOptions): Promise<RecordedEvidence> {
-  const { kernel, index, facts, btf, objectAt, date, by, signal } = options;
+  const { kernel, index, facts, btf, modules, objectAt, date, by, signal } = options;
   if (!facts.privileges.load) return { runs: [] };
   const { version } = await kernel.library();
-  const { verdicts } = decide({ index, facts, ...(btf ? { btf } : {}) });
+  const { verdicts } = decide({ index, facts, ...(btf ? { btf } : {}), ...(modules ? { modules } : {}) });
   const runs: EvidenceRun[] = [];
   for (const [position, verdict] of verdicts.entries()) {
     signal?.throwIfAborted();

@@ -6,11 +6,14 @@ import type { Project } from '../project/project.ts';
 import { recordEvidence, type RecordedEvidence, type RecordEvidenceOptions } from './record-evidence.ts';
 
 /** A build, and the kernel to try it on. */
-export interface TryBuildOptions extends Omit<RecordEvidenceOptions, 'index' | 'objectAt' | 'facts' | 'btf'> {
+export interface TryBuildOptions extends Omit<
+  RecordEvidenceOptions,
+  'index' | 'objectAt' | 'facts' | 'btf' | 'modules'
+> {
   project: Project;
   built: BuiltProject;
   /** Reads what this kernel offers of what the index needs. */
-  readFacts: (index: BtfIndex) => Promise<Pick<RecordEvidenceOptions, 'facts' | 'btf'>>;
+  readFacts: (index: BtfIndex) => Promise<Pick<RecordEvidenceOptions, 'facts' | 'btf' | 'modules'>>;
 }
 
 /**

@@ -1,6 +1,7 @@
 import type { GuardValue, Requirement } from '@bpfship/media-types';
 import { lookUp } from '../answer.ts';
 import { hookAnswer } from '../facts-view.ts';
+import type { KernelTypes } from '../kernel-types.ts';
 import type { RuleContext } from '../rules/context.ts';
 import { kconfigValue } from './kconfig-value.ts';
 
@@ -56,11 +57,17 @@ function symbolValue(
   { facts, kernel }: RuleContext,
 ): KernelValue {
   const told = hookAnswer(facts, HOOKS[type ?? 'none'], symbol, kernel?.hasInModules);
-  const listed = kernel && (kernel.has('func', symbol) || kernel.has('var', symbol));
+  const listed = kernel && isInBtf(symbol, kernel);
   // BTF leaves out most symbols: only what must stand there is missing where it does not.
   const found = told ?? (type === undefined && listed === false ? undefined : listed);
   if (found === undefined) return undefined;
   return found ? { address: type ?? 'symbol' } : 0n;
+}
+
+/** In the kernel image; undefined where a module may have it that was not read. */
+function isInBtf(symbol: string, kernel: KernelTypes): boolean | undefined {
+  if (kernel.has('func', symbol) || kernel.has('var', symbol)) return true;
+  return kernel.hasInModules('func', symbol) === undefined ? undefined : false;
 }
 
 type ParameterValue = Extract<GuardValue, { parameter: string }>;

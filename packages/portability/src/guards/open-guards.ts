@@ -19,6 +19,7 @@ export interface Guards {
 /** Failures that stop only a verifier that comes to them. Any other failure stops the loader. */
 const SKIPPABLE: ReadonlySet<string> = new Set([
   'relocation-poison',
+  'module-btf-unread',
   'kfunc-missing',
   'helper-missing',
   'helper-unknown',

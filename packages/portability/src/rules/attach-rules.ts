@@ -63,7 +63,10 @@ function inBtf({ kind, prefix, absent }: BtfWitness, value: string, { kernel }: 
   if (!kernel) return undefined;
   // `function+0x10`: the offset is the author's promise, the function is what the kernel must have.
   const [symbol = value] = kind === 'func' ? value.split('+') : [value];
-  return kernel.has(kind, prefix + symbol) ? true : absent === 'missing' ? false : undefined;
+  if (kernel.has(kind, prefix + symbol)) return true;
+  // What only a module has that was not read may be there; LSM hooks are in the image alone.
+  const mayBeInModules = prefix !== LSM.prefix && kernel.hasInModules(kind, prefix + symbol) === undefined;
+  return absent === 'missing' && !mayBeInModules ? false : undefined;
 }
 
 /** An LSM program on a kernel whose active LSMs leave out `bpf` loads and attaches, and never fires. That is no service. */

@@ -1,5 +1,5 @@
 import type { CoreRelocationRequirement } from '@bpfship/media-types';
-import { type Answer, unmet } from '../answer.ts';
+import { type Answer, unknown, unmet } from '../answer.ts';
 import type { RuleContext } from './context.ts';
 import { withoutBtf } from './kernel-btf.ts';
 
@@ -19,6 +19,14 @@ export function checkCoreRelocation(requirement: CoreRelocationRequirement, cont
     ...(accessSize === undefined ? {} : { accessSize }),
   });
   if (answer.outcome === 'resolved') return 'met';
+  if (answer.outcome === 'unknown') {
+    if (!answer.mayPoison) return 'met';
+    const modules = answer.unread.length === 1 ? `module ${answer.unread[0]}` : `${answer.unread.length} modules`;
+    return unknown(
+      'module-btf-unread',
+      `${relocation} of ${what} finds nothing in the kernel image, and the BTF of ${modules} was not read`,
+    );
+  }
   if (answer.outcome === 'error')
     return unmet('relocation-error', `${relocation} of ${what} stops the loader: ${answer.reason}`);
   return unmet('relocation-poison', `${relocation} of ${what} finds nothing in this kernel`);

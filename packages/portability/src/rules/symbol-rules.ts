@@ -1,6 +1,7 @@
 import type { KconfigRequirement, KfuncRequirement, KsymRequirement } from '@bpfship/media-types';
 import { type Answer, lookUp, unknown, unmet } from '../answer.ts';
 import { hookAnswer } from '../facts-view.ts';
+import type { KernelTypes, TypeKind } from '../kernel-types.ts';
 import type { RuleContext } from './context.ts';
 import { withoutBtf } from './kernel-btf.ts';
 
@@ -44,6 +45,7 @@ export function checkKsym({ value, typed, weak }: KsymRequirement, context: Rule
   if (weak || told === true) return 'met';
   if (told === false) return unmet('ksym-missing', `the kernel has no ${what}`);
   if (kernel?.has('var', value) || kernel?.has('func', value)) return 'met';
+  if (typed && kernel && isUnread(kernel, ['var', 'func'], value)) return unreadModules(what);
   if (typed) return kernel ? unmet('ksym-missing', `the kernel's BTF has no ${what}`) : withoutBtf(context, what);
   return unknown('ksym-unknown', `it is not known whether the kernel has the symbol ${value}`);
 }
@@ -59,5 +61,16 @@ export function checkKfunc({ value }: KfuncRequirement, context: RuleContext): A
   const told = hookAnswer(facts, 'kfunc', value, kernel?.hasInModules);
   if (told === true) return 'met';
   if (told === undefined && !kernel) return withoutBtf(context, what);
-  return told === undefined && kernel?.has('func', value) ? 'met' : unmet('kfunc-missing', `the kernel has no ${what}`);
+  if (told === undefined && kernel?.has('func', value)) return 'met';
+  if (told === undefined && kernel && isUnread(kernel, ['func'], value)) return unreadModules(what);
+  return unmet('kfunc-missing', `the kernel has no ${what}`);
+}
+
+/** Whether a loaded module may have it whose BTF was not read. */
+function isUnread(kernel: KernelTypes, kinds: readonly TypeKind[], name: string): boolean {
+  return kinds.some((kind) => kernel.hasInModules(kind, name) === undefined);
+}
+
+function unreadModules(what: string): Answer {
+  return unknown('module-btf-unread', `the kernel image has no ${what}, and the BTF of modules was not read`);
 }

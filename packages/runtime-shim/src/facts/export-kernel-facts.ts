@@ -1,20 +1,17 @@
-import { createHash } from 'node:crypto';
-import { deflateSync } from 'node:zlib';
 import { helperName } from '@bpfship/bpf-object';
-import { compactBtf, type KernelFacts, type KernelModuleFacts, type Packed } from '@bpfship/portability';
+import { compactBtf, type KernelFacts } from '@bpfship/portability';
 import type { Kernel, ProbeQuestion } from '../kernel/kernel.ts';
 import { btfKey } from '../kernel/native/find-btf-ids.ts';
 import { PROGRAM_TYPES } from '../kernel/native/names.ts';
 import { readKallsyms } from './kallsyms.ts';
 import { listKernelFunctions } from './kernel-functions.ts';
-import { readModules } from './module-btf.ts';
+import { describeModules } from './module-facts.ts';
+import { pack, packText } from './pack.ts';
 import { readKernelFacts, recordAnswer } from './read-kernel-facts.ts';
 import { listTracepoints } from './tracefs.ts';
 
 /** Numbers of helpers that are asked for: all that include/uapi/linux/bpf.h lists, which gets no more. */
 const LAST_HELPER = 211;
-/** Of zlib: twice as fast as its default, for 2 % more bytes. */
-const PACK_LEVEL = 4;
 
 /** Types whose programs may call more than the functions that all may (kernel/bpf/btf.c, bpf_prog_type_to_kfunc_hook). */
 const CALL_KERNEL_FUNCTIONS: ReadonlySet<string> = new Set([
@@ -107,35 +104,18 @@ async function packLists({
   const [kallsyms, tracepoints, modules] = await Promise.all([
     readKallsyms(),
     listTracepoints(kernel),
-    readModules(btfFolder),
+    describeModules(btfFolder, form !== 'none'),
   ]);
   const lists = kallsyms?.list();
   return {
     btf: btf ? btfMembers(btf, form) : {},
     ...(lists ? { symbols: { functions: packText(lists.functions), variables: packText(lists.variables) } } : {}),
     ...(tracepoints === undefined ? {} : { tracepoints: packText(tracepoints) }),
-    modules: Object.fromEntries([...modules].map(([name, bytes]) => [name, moduleFacts(bytes, form)])),
+    modules,
   };
 }
 
 function btfMembers(btf: Uint8Array, form: BtfForm): Partial<KernelFacts['btf']> {
   if (form === 'full') return { data: Buffer.from(btf).toString('base64') };
   return form === 'compact' ? { compact: pack(compactBtf(btf)) } : {};
-}
-
-function moduleFacts(bytes: Uint8Array, form: BtfForm): KernelModuleFacts {
-  return {
-    digest: `sha256:${createHash('sha256').update(bytes).digest('hex')}`,
-    size: bytes.length,
-    ...(form === 'none' ? {} : { btf: pack(compactBtf(bytes)) }),
-  };
-}
-
-function packText(text: string): Packed {
-  return pack(Buffer.from(text, 'latin1'));
-}
-
-function pack(bytes: Uint8Array): Packed {
-  const packed = deflateSync(bytes, { level: PACK_LEVEL });
-  return { encoding: 'zlib', size: bytes.length, data: packed.toString('base64') };
 }

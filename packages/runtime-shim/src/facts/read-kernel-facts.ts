@@ -10,6 +10,7 @@ import { PROBED_TYPES } from '../kernel/native/probed-types.ts';
 import { readHooks } from './hooks.ts';
 import { readKernelConfig } from './kernel-config.ts';
 import { readKernelVersion } from './kernel-version.ts';
+import { describeModules } from './module-facts.ts';
 import { readPrivileges } from './privileges.ts';
 import { readSystemState } from './system-state.ts';
 
@@ -28,7 +29,7 @@ export interface ReadFactsOptions {
   btf: Uint8Array | undefined;
   /** Ask only what these need. Default: all program types, map types and features, but no helpers and hooks. */
   for?: readonly Requirement[];
-  /** Puts the BTF itself into the facts, so that they decide elsewhere as they do here. Default false. */
+  /** Puts the BTF itself into the facts, that of modules too, so that they decide elsewhere as they do here. Default false. */
   includeBtf?: boolean;
 }
 
@@ -40,7 +41,7 @@ export interface ReadFactsOptions {
 export async function readKernelFacts(options: ReadFactsOptions): Promise<KernelFacts> {
   const { kernel, btf } = options;
   const questions = options.for ? questionsOf(options.for) : allQuestions(await kernel.probedFeatures());
-  const [answers, privileges, hooks, state, kconfig, kernelVersion, interfaces] = await Promise.all([
+  const [answers, privileges, hooks, state, kconfig, kernelVersion, interfaces, modules] = await Promise.all([
     kernel.probe(questions, btfIdsFor(questions, btf)),
     readPrivileges(),
     readHooks({ requirements: options.for ?? [], btf, kernel }),
@@ -48,6 +49,7 @@ export async function readKernelFacts(options: ReadFactsOptions): Promise<Kernel
     needsConfig(options.for) ? readKernelConfig(release()) : undefined,
     kernel.library().then(({ version }) => readKernelVersion(version)),
     needsInterfaces(options.for) ? kernel.interfaces() : undefined,
+    options.includeBtf ? describeModules('/sys/kernel/btf', true) : undefined,
   ]);
   const facts: KernelFacts = {
     schemaVersion: 1,
@@ -67,6 +69,7 @@ export async function readKernelFacts(options: ReadFactsOptions): Promise<Kernel
     ...state,
     ...(kconfig === undefined ? {} : { kconfig }),
     ...(interfaces === undefined ? {} : { interfaces }),
+    ...(modules === undefined ? {} : { modules }),
   };
   if (needsConfig(options.for) && (kconfig || privileges.load)) facts.features['kernel-config'] = kconfig !== undefined;
   // What is refused to a process without rights may be there for others.

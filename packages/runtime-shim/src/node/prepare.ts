@@ -25,6 +25,7 @@ import {
 } from '@bpfship/portability';
 import { type Policy, verifyArtifact } from '@bpfship/trust';
 import { readKernelBtf } from '../facts/kernel-btf.ts';
+import { loadedModules } from '../facts/module-btf.ts';
 import { readKernelFacts } from '../facts/read-kernel-facts.ts';
 import type { Kernel } from '../kernel/kernel.ts';
 import { ShimError } from '../shim-error.ts';
@@ -120,7 +121,12 @@ export async function preparePackage(
   checkOnlyTargets(index, attachTargets, facts);
   const selection = await timer.run(
     'select',
-    () => Promise.resolve(decide({ index, facts, evidence, attachTargets, ...(types ? { btf: types } : {}) })),
+    () => {
+      const modules = loadedModules();
+      return Promise.resolve(
+        decide({ index, facts, evidence, attachTargets, modules, ...(types ? { btf: types } : {}) }),
+      );
+    },
     ({ candidates }) => ({
       detail: candidates[0] ? `variant ${candidates[0].variant} (${candidates[0].outcome})` : 'no variant fits',
     }),
