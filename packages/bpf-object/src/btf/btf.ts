@@ -8,6 +8,8 @@ import { buildNameIndex, type NameIndex, type TypeNames } from './name-index.ts'
 
 /** Decoded types kept for reuse: enough for one program's relocations, small beside the BTF itself. */
 const CACHE_SIZE = 4096;
+/** Characters of names in decoded types that are kept. Those of a whole kernel are a quarter of it. */
+const MAX_CACHED_TEXT = 16_777_216;
 /** In bytes; the kernel's own limit for symbols is 512. */
 const MAX_NAME = 2048;
 const LONG_NAMES = ['long', 'long int', 'unsigned long', 'long unsigned int', 'unsigned long int'];
@@ -56,6 +58,8 @@ export class Btf {
   readonly #cache: Map<number, BtfType> = new Map();
   readonly #indexes: Map<NameClass, NameIndex> = new Map();
   #pointerSize: number | undefined;
+  /** Characters of names that were decoded into {@link #cache}. */
+  #cachedText = 0;
 
   constructor(parts: BtfParts) {
     this.bytes = parts.bytes;
@@ -98,11 +102,29 @@ export class Btf {
     if (id < this.#firstId && this.base !== undefined) return this.base.type(id);
     const known = this.#cache.get(id);
     if (known !== undefined) return known;
-    const source = { words: this.#words, text: (offset: number) => this.text(offset) };
-    const type = decodeType(source, id, this.#positionOf(id));
-    if (this.#cache.size >= CACHE_SIZE) this.#cache.clear();
+    const type = decodeType({ words: this.#words, text: this.#textWithin(id) }, id, this.#positionOf(id));
+    if (this.#cache.size >= CACHE_SIZE || this.#cachedText > MAX_CACHED_TEXT) {
+      this.#cache.clear();
+      this.#cachedText = 0;
+    }
     this.#cache.set(id, type);
     return type;
+  }
+
+  /** Reads the names of one type. They may overlap, so a small hostile type could ask for gigabytes of them. */
+  #textWithin(id: number): (offset: number) => string {
+    let left = 4 * this.stringsLength + 65_536;
+    return (offset) => {
+      const text = this.text(offset);
+      left -= text.length;
+      this.#cachedText += text.length;
+      if (left >= 0) return text;
+      throw new BpfObjectError('ERR_BTF_INVALID', `the names in type ${id} are longer than all strings`, {
+        section: 'the BTF types',
+        offset: 4 * this.#positionOf(id),
+        rule: 'the reader bounds its work by the size of the BTF',
+      });
+    };
   }
 
   /** The string at a BTF string offset, of at most `maxLength` bytes. */

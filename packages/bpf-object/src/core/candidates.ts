@@ -1,6 +1,9 @@
 import type { Btf } from '../btf/btf.ts';
-import type { CoreModule } from './relocation.ts';
+import { RelocationAbort, type CoreModule } from './relocation.ts';
 import { kindsAgree } from './spec.ts';
+
+/** Types of one name that are looked at. Kernels have some dozen of the commonest. */
+const MAX_CANDIDATES = 4096;
 
 /** A type that may stand for a local one. */
 export interface Candidate {
@@ -21,8 +24,11 @@ export function findCandidates(
   modules: () => readonly CoreModule[],
 ): Candidate[] {
   const type = local.type(typeId);
-  const named = (btf: Btf): number[] =>
-    btf.typesNamedEssentially(type.name, type.kind).filter((id) => kindsAgree(type, btf.type(id)));
+  const named = (btf: Btf): number[] => {
+    const ids = btf.typesNamedEssentially(type.name, type.kind);
+    if (ids.length > MAX_CANDIDATES) throw new RelocationAbort(`${ids.length} types are named ${type.name}`);
+    return ids.filter((id) => kindsAgree(type, btf.type(id)));
+  };
   const own = named(target).map((id) => ({ btf: target, id }));
   if (own.length > 0) return own;
   return modules().flatMap(({ name, btf }) => named(btf).map((id) => ({ btf, id, module: name })));

@@ -13,6 +13,7 @@ import {
   type Accessor,
   type Spec,
 } from './spec.ts';
+import type { Work } from './work.ts';
 
 const MAX_ARRAY_DEPTH = 256;
 
@@ -24,10 +25,11 @@ interface Search {
   btf: Btf;
   accessor: Accessor;
   notes: string[];
+  work: Work;
 }
 
 /** Finds a local field access in a target type (libbpf bpf_core_spec_match, the part for fields). */
-export function matchFieldSpec(local: Spec, target: Btf, targetRoot: number): SpecMatch {
+export function matchFieldSpec(local: Spec, target: Btf, targetRoot: number, work: Work): SpecMatch {
   const spec: Spec = {
     btf: target,
     rootTypeId: targetRoot,
@@ -41,7 +43,7 @@ export function matchFieldSpec(local: Spec, target: Btf, targetRoot: number): Sp
     const type = skipModifiers(target, id);
     id = type.id;
     if (accessor.name !== undefined) {
-      const search: Search = { btf: local.btf, accessor, notes: [] };
+      const search: Search = { btf: local.btf, accessor, notes: [], work };
       const found = findMember(search, spec, id, 0);
       if (found === undefined) {
         return { mismatch: search.notes[0] ?? `${typeName(target, id)} has no field ${accessor.name}` };
@@ -80,6 +82,8 @@ function findMember(search: Search, spec: Spec, targetId: number, depth: number)
   if (type.kind !== 'struct' && type.kind !== 'union') return undefined;
   if (depth > MAX_SPEC_LENGTH) throw new RelocationAbort('the target types are nested too deeply');
   for (const [index, member] of type.members.entries()) {
+    // Anonymous parts that hold one another many times have exponentially many ways through them.
+    search.work.step();
     takeStep(spec);
     spec.bitOffset = (spec.bitOffset + member.bitOffset) >>> 0;
     if (member.name === '') {

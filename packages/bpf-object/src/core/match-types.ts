@@ -4,27 +4,36 @@ import { essentialName } from '../btf/essential-name.ts';
 import { skipModifiers } from '../btf/resolve-type.ts';
 import { RelocationAbort } from './relocation.ts';
 import { kindsAgree, namesAgree } from './spec.ts';
+import type { Work } from './work.ts';
 
 const MAX_DEPTH = 32;
 const TOO_DEEP = 'the types are nested too deeply to compare';
 /** Type pairs that one comparison may look at. The largest kernel structs need a few thousand. */
 const MAX_PAIRS = 200_000;
 
-/** Two BTFs under comparison, with the work left. */
+/** Two BTFs under comparison, with the work left: of this comparison, and of the whole object. */
 interface Pair {
   local: Btf;
   target: Btf;
   left: number;
+  work: Work;
 }
 
 function spend(pair: Pair, depth: number): void {
   pair.left -= 1;
+  pair.work.step();
   if (depth < 0 || pair.left < 0) throw new RelocationAbort(TOO_DEEP);
 }
 
 /** Whether two types agree roughly, as TYPE_EXISTS, TYPE_SIZE and TYPE_ID_TARGET ask (libbpf __bpf_core_types_are_compat). */
-export function typesAreCompatible(local: Btf, localId: number, target: Btf, targetId: number): boolean {
-  return compatible({ local, target, left: MAX_PAIRS }, localId, targetId, MAX_DEPTH);
+export function typesAreCompatible(
+  local: Btf,
+  localId: number,
+  target: Btf,
+  targetId: number,
+  work: Work,
+): boolean {
+  return compatible({ local, target, left: MAX_PAIRS, work }, localId, targetId, MAX_DEPTH);
 }
 
 function compatible(pair: Pair, localRoot: number, targetRoot: number, level: number): boolean {
@@ -64,8 +73,8 @@ function leavesAgree(local: BtfType, target: BtfType): boolean {
 }
 
 /** Whether the local type is found in the target in every detail, as TYPE_MATCHES asks (libbpf __bpf_core_types_match). */
-export function typesMatch(local: Btf, localId: number, target: Btf, targetId: number): boolean {
-  return matches({ local, target, left: MAX_PAIRS }, localId, targetId, false, MAX_DEPTH);
+export function typesMatch(local: Btf, localId: number, target: Btf, targetId: number, work: Work): boolean {
+  return matches({ local, target, left: MAX_PAIRS, work }, localId, targetId, false, MAX_DEPTH);
 }
 
 function matches(pair: Pair, localRoot: number, targetRoot: number, pointed: boolean, level: number): boolean {

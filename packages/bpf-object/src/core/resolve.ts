@@ -18,6 +18,7 @@ import {
   type CoreRelocation,
 } from './relocation.ts';
 import { formatSpec, namesAgree, parseSpec, type Spec } from './spec.ts';
+import { Work } from './work.ts';
 
 /** Resolves the relocations of one object, in the order of the object, against one target. */
 export interface CoreResolver {
@@ -30,14 +31,21 @@ export interface CoreResolver {
  */
 export function createCoreResolver(local: Btf, target: Btf, options: CoreOptions = {}): CoreResolver {
   const remembered = new Map<number, Candidate[]>();
+  const found = new Map<number, Candidate[]>();
   let modules: readonly CoreModule[] | undefined;
   const side: Side = {
     local,
     target,
     loader: options.loader ?? 'libbpf-1.6',
-    candidates: (typeId) =>
-      remembered.get(typeId) ?? findCandidates(local, typeId, target, () => (modules ??= options.modules?.() ?? [])),
+    candidates(typeId) {
+      const known = remembered.get(typeId) ?? found.get(typeId);
+      if (known !== undefined) return known;
+      const all = findCandidates(local, typeId, target, () => (modules ??= options.modules?.() ?? []));
+      found.set(typeId, all);
+      return all;
+    },
     keep: (typeId, candidates) => remembered.set(typeId, candidates),
+    work: new Work(),
   };
   return { resolve: (relocation) => resolveAmong(side, relocation) };
 }
@@ -62,17 +70,19 @@ interface Side {
   loader: CoreLoader;
   candidates: (typeId: number) => Candidate[];
   keep: (typeId: number, candidates: Candidate[]) => unknown;
+  work: Work;
 }
 
 /** Candidates under inspection. */
 interface Matches {
   loader: CoreLoader;
+  work: Work;
   candidates: CoreCandidate[];
   found: { candidate: Candidate; spec: Spec; value: Value }[];
 }
 
 function resolveAmong(side: Side, relocation: CoreRelocation): CoreOutcome {
-  const matches: Matches = { loader: side.loader, candidates: [], found: [] };
+  const matches: Matches = { loader: side.loader, work: side.work, candidates: [], found: [] };
   let described = `type ${relocation.typeId} access ${relocation.access.slice(0, 64)}`;
   try {
     const local = parseSpec(side.local, relocation);
@@ -102,8 +112,9 @@ function localTypeId(relocation: CoreRelocation, local: string): CoreOutcome {
 
 function collectMatch(matches: Matches, relocation: CoreRelocation, local: Spec, candidate: Candidate): void {
   const { btf, id, module } = candidate;
+  matches.work.step();
   const described = { id, type: typeName(btf, id), ...(module === undefined ? {} : { module }) };
-  const match = matchSpec(local, btf, id);
+  const match = matchSpec(local, btf, id, matches.work);
   if ('mismatch' in match) {
     matches.candidates.push({ ...described, mismatch: match.mismatch });
     return;
@@ -130,12 +141,12 @@ function requireValue(value: Value | typeof POISON): Value {
 }
 
 /** Holds a local access against one candidate. */
-export function matchSpec(local: Spec, target: Btf, id: number): SpecMatch {
-  if (isFieldKind(local.kind)) return matchFieldSpec(local, target, id);
+export function matchSpec(local: Spec, target: Btf, id: number, work: Work): SpecMatch {
+  if (isFieldKind(local.kind)) return matchFieldSpec(local, target, id, work);
   const spec: Spec = { btf: target, rootTypeId: id, kind: local.kind, accessors: [], rawLength: 0, bitOffset: 0 };
   if (isTypeKind(local.kind)) {
     const agree = local.kind === 'type-matches' ? typesMatch : typesAreCompatible;
-    return agree(local.btf, local.rootTypeId, target, id) ? { spec } : { mismatch: `${typeName(target, id)} differs` };
+    return agree(local.btf, local.rootTypeId, target, id, work) ? { spec } : { mismatch: `${typeName(target, id)} differs` };
   }
   const type = skipModifiers(target, id);
   const wanted = local.accessors[0]?.name ?? '';

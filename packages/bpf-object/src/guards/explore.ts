@@ -18,6 +18,26 @@ export interface ExploreOptions {
   parameters?: ReadonlyMap<string, { map: string; offset: number; size: number }>;
   /** Instructions to execute before paths are joined. Default 100,000. */
   maxSteps?: number;
+  /** What may be done for this program and others of the same object. Default: as much as for one object. */
+  effort?: Effort;
+}
+
+/** Instructions to execute for one object, all its programs and all kinds of verifiers together. Real objects take up to 600,000. */
+const MAX_EFFORT = 20_000_000;
+
+/** What is left to do for one object: so that hostile ones come to an end, and the same object always at the same place. */
+export class Effort {
+  #left: number = MAX_EFFORT;
+
+  /** Whether nothing is left. */
+  get isSpent(): boolean {
+    return this.#left < 0;
+  }
+
+  /** Counts one instruction. */
+  step(): void {
+    this.#left -= 1;
+  }
 }
 
 const DEFAULT_MAX_STEPS = 100_000;
@@ -40,11 +60,13 @@ class Explorer {
   readonly #options: ExploreOptions;
   readonly #graph: GraphBuilder;
   readonly #joined: boolean;
+  readonly #effort: Effort;
   #steps = 0;
 
   constructor(options: ExploreOptions, joined: boolean) {
     this.#options = options;
     this.#joined = joined;
+    this.#effort = options.effort ?? new Effort();
     this.#graph = new GraphBuilder(new ProgramImage(options.object), options.bind ?? variable, joined);
   }
 
@@ -59,7 +81,7 @@ class Explorer {
       addRoots(this.#graph, this.#options);
       for (let next = this.#graph.takeOpen(); next !== undefined; next = this.#graph.takeOpen()) {
         this.#follow(next.state, next.node);
-        if (this.#steps > maxSteps) return false;
+        if (this.#steps > maxSteps || this.#effort.isSpent || this.#graph.isTooLarge) return false;
       }
       return true;
     } catch (error) {
@@ -85,6 +107,7 @@ class Explorer {
         return;
       }
       this.#steps++;
+      this.#effort.step();
       if (place?.index !== index) place = this.#placeIn(image, index);
       visit(graph, node, place, state.at);
       const kind = instruction.code & 7;

@@ -8,6 +8,9 @@ import type { ProgramImage } from './program-image.ts';
 import { hasAbility } from './stack-memory.ts';
 import { apply, isPointer, known, toExpression, UNKNOWN, type Expression, type Value } from './value.ts';
 
+/** Characters of the keys of states. Real programs take some million. */
+const MAX_KEY_TEXT = 200_000_000;
+
 /**
  * The graph of an exploration while it grows: a node for every state of knowledge that was met, and what follows it.
  */
@@ -21,10 +24,13 @@ export class GraphBuilder {
   readonly #joined: boolean;
   readonly #states: (MachineState | undefined)[] = [];
   readonly #open: number[] = [];
+  /** Which of {@link nodes} stand in {@link #open}. */
+  readonly #isOpen: boolean[] = [];
   readonly #byKey: Map<string, number> = new Map();
   readonly #siteByKey: Map<string, number> = new Map();
   /** Ids of states that were met before are below this. */
   #lastId = 1_000_000;
+  #keyText = 0;
 
   /** `joined`: states at one place are united, which comes to an end always, and knows less. */
   constructor(image: ProgramImage, bind: Bind, joined: boolean) {
@@ -33,12 +39,18 @@ export class GraphBuilder {
     this.#joined = joined;
   }
 
+  /** Whether the states that were met take more memory than one would want to spend. */
+  get isTooLarge(): boolean {
+    return this.#keyText > MAX_KEY_TEXT;
+  }
+
   /** A number that no value has yet. */
   readonly freshId = (): number => ++this.#lastId;
 
   /** The next state to follow, with its node, emptied. */
   takeOpen(): { state: MachineState; node: RawNode } | undefined {
     for (let index = this.#open.pop(); index !== undefined; index = this.#open.pop()) {
+      this.#isOpen[index] = false;
       const [state, node] = [this.#states[index], this.nodes[index]];
       if (state === undefined || node === undefined) continue;
       node.sites = [];
@@ -143,14 +155,18 @@ export class GraphBuilder {
       const index = this.nodes.push({ sites: [], next: [] }) - 1;
       this.#states.push(copy);
       this.#byKey.set(key, index);
-      this.#open.push(index);
+      this.#keyText += key.length;
+      this.#push(index);
       return index;
     }
     const before = this.#states[existing];
-    if (this.#joined && before !== undefined && joinStates(before, copy) && !this.#open.includes(existing)) {
-      this.#open.push(existing);
-    }
+    if (this.#joined && before !== undefined && joinStates(before, copy) && !this.#isOpen[existing]) this.#push(existing);
     return existing;
+  }
+
+  #push(index: number): void {
+    this.#open.push(index);
+    this.#isOpen[index] = true;
   }
 }
 

@@ -1,6 +1,6 @@
 import type { BpfObject, BpfProgram } from '../object/bpf-object.ts';
 import type { Exploration, Site } from './exploration.ts';
-import { explore, type ExploreOptions } from './explore.ts';
+import { Effort, explore, type ExploreOptions } from './explore.ts';
 import { reduceGraph, type ReducedNode } from './reduce.ts';
 import { known, variable, type Value, type Variable } from './value.ts';
 
@@ -21,6 +21,8 @@ export interface GuardOptions {
   program: BpfProgram;
   /** Default: none. */
   parameters?: Parameters;
+  /** Shared by the programs of an object. Default: its own. */
+  effort?: Effort;
 }
 
 /**
@@ -29,7 +31,8 @@ export interface GuardOptions {
  *
  * @returns undefined where the program cannot be followed.
  */
-export function findProgramGuards(options: GuardOptions): ProgramGuards | undefined {
+export function findProgramGuards(given: GuardOptions): ProgramGuards | undefined {
+  const options = { effort: new Effort(), ...given };
   const asked = new Set<string>();
   const able = exploreFor(options, () => known(1n), asked);
   if (able === undefined || asked.size === 0) return able;
@@ -56,7 +59,7 @@ function isDecisive(
 
 /** `answer` says whether verifiers have an ability; undefined leaves it open. */
 function exploreFor(
-  { object, program, parameters }: GuardOptions,
+  { object, program, parameters, effort }: GuardOptions,
   answer: (ability: string) => Value | undefined,
   asked: Set<string> = new Set(),
 ): ProgramGuards | undefined {
@@ -65,7 +68,7 @@ function exploreFor(
     asked.add(value.name);
     return answer(value.name) ?? variable(value);
   };
-  const common = { object, program, bind, ...(parameters ? { parameters } : {}) };
+  const common = { object, program, bind, ...(parameters ? { parameters } : {}), ...(effort ? { effort } : {}) };
   // Where the exact graph is too large, paths are joined.
   for (const maxSteps of [undefined, 0]) {
     const exploration = explore(maxSteps === undefined ? common : { ...common, maxSteps });

@@ -15,7 +15,7 @@ export interface ReducedBranch {
   fails?: number;
 }
 
-/** Steps of gathering nodes before a graph is given up as too large. */
+/** Steps of gathering nodes, and of comparing them, before a graph is given up as too large. */
 const MAX_WORK = 20_000_000;
 /** A graph of more nodes than this is no longer something that one would want to carry in an index. */
 const MAX_NODES = 4096;
@@ -27,7 +27,8 @@ const MAX_NODES = 4096;
 export function reduceGraph(exploration: Exploration): ReducedNode[] | undefined {
   const gathered = gather(exploration.nodes);
   if (gathered === undefined) return undefined;
-  const classes = unite(dropTrivial(gathered));
+  const classes = dropTrivial(gathered) && unite(gathered);
+  if (classes === undefined || classes === false) return undefined;
   const reduced = order(classes);
   return reduced.length > MAX_NODES ? undefined : reduced;
 }
@@ -68,12 +69,15 @@ function conditionKey({ op, args: [a, b] }: Pick<RawBranch, 'op' | 'args'>): str
   return `${op} ${a.key} ${b.key}`;
 }
 
-/** Leaves out what the start reaches anyway, and ways that then lead to nothing. */
-function dropTrivial(heads: Map<number, Head>): Map<number, Head> {
+/** Leaves out what the start reaches anyway, and ways that then lead to nothing. False where that takes too long. */
+function dropTrivial(heads: Map<number, Head>): boolean {
   const always = heads.get(0)?.sites ?? new Set();
   for (const [index, head] of heads) if (index !== 0) for (const site of always) head.sites.delete(site);
+  let work = 0;
   for (let changed = true; changed;) {
     changed = false;
+    work += heads.size;
+    if (work > MAX_WORK) return false;
     for (const [index, head] of heads) {
       for (const [key, branch] of head.branches) {
         if (isNothing(heads, branch.holds, index)) branch.holds = undefined;
@@ -84,7 +88,7 @@ function dropTrivial(heads: Map<number, Head>): Map<number, Head> {
       }
     }
   }
-  return heads;
+  return true;
 }
 
 /** Whether a way leads to nothing new: to where nothing is left, or back to where it came from. */
@@ -94,12 +98,15 @@ function isNothing(heads: Map<number, Head>, target: number | undefined, from: n
   return head === undefined || (head.sites.size === 0 && head.branches.size === 0);
 }
 
-/** Unites nodes that cannot be told apart (partition refinement). */
-function unite(heads: Map<number, Head>): Map<number, { head: Head; classOf: (index: number) => number }> {
+/** Unites nodes that cannot be told apart (partition refinement). Undefined where that takes too long. */
+function unite(heads: Map<number, Head>): Map<number, { head: Head; classOf: (index: number) => number }> | undefined {
   const shapes = [...heads].map(([index, head]) => shapeOf(index, head));
   let classes = new Map<number, number>();
   for (const index of heads.keys()) classes.set(index, 0);
+  let work = 0;
   for (let count = 0; ;) {
+    work += shapes.length;
+    if (work > MAX_WORK) return undefined;
     const bySignature = new Map<string, number>();
     const next = new Map<number, number>();
     for (const shape of shapes) {

@@ -4,6 +4,7 @@ import { findCandidates } from '../core/candidates.ts';
 import { isFieldKind, isTypeKind, RelocationAbort, type CoreRelocation } from '../core/relocation.ts';
 import { matchSpec } from '../core/resolve.ts';
 import { parseSpec, type Accessor, type Spec } from '../core/spec.ts';
+import { Work } from '../core/work.ts';
 import { buildMinimalTypes } from '../requirements/minimal-types.ts';
 
 /** Relocations and the local types that they name. */
@@ -23,8 +24,9 @@ const MAX_DEPTH = 64;
 export function buildMinimalKernelBtf(kernel: Btf, needs: readonly KernelBtfNeed[]): Uint8Array {
   const wanted = new Map<string, CoreRelocation>();
   for (const { types, relocations } of needs) {
+    const work = new Work();
     for (const relocation of relocations) {
-      for (const found of inKernel(kernel, types, relocation)) {
+      for (const found of inKernel({ kernel, types, work }, relocation)) {
         wanted.set(`${found.kind} ${found.typeId} ${found.access}`, found);
       }
     }
@@ -32,17 +34,24 @@ export function buildMinimalKernelBtf(kernel: Btf, needs: readonly KernelBtfNeed
   return buildMinimalTypes(kernel, [...wanted.values()]).bytes;
 }
 
+/** The types on both sides, and the work left. */
+interface Sides {
+  kernel: Btf;
+  types: Btf;
+  work: Work;
+}
+
 /**
  * The relocation as accesses of the kernel's own types. A candidate that does not match is left out: without it, nothing matches either, and
  * where another matches it does not count.
  */
-function inKernel(kernel: Btf, types: Btf, relocation: CoreRelocation): CoreRelocation[] {
+function inKernel({ kernel, types, work }: Sides, relocation: CoreRelocation): CoreRelocation[] {
   if (relocation.kind === 'type-id-local') return [];
   try {
     const local = parseSpec(types, relocation);
     return findCandidates(types, relocation.typeId, kernel, () => []).flatMap(({ id }) => {
-      const match = matchSpec(local, kernel, id);
-      return 'spec' in match ? accessesOf(kernel, relocation.kind, match.spec) : [];
+      const match = matchSpec(local, kernel, id, work);
+      return 'spec' in match ? accessesOf(kernel, relocation.kind, match.spec, work) : [];
     });
   } catch (error) {
     // A relocation that no loader could resolve needs nothing.
@@ -51,7 +60,7 @@ function inKernel(kernel: Btf, types: Btf, relocation: CoreRelocation): CoreRelo
   }
 }
 
-function accessesOf(kernel: Btf, kind: CoreRelocation['kind'], spec: Spec): CoreRelocation[] {
+function accessesOf(kernel: Btf, kind: CoreRelocation['kind'], spec: Spec, work: Work): CoreRelocation[] {
   const typeId = spec.rootTypeId;
   if (isTypeKind(kind)) return [{ kind, typeId, access: '0' }];
   if (!isFieldKind(kind)) return [{ kind, typeId, access: String(spec.accessors[0]?.index ?? 0) }];
@@ -66,7 +75,7 @@ function accessesOf(kernel: Btf, kind: CoreRelocation['kind'], spec: Spec): Core
       steps.push(accessor.index);
       continue;
     }
-    const path = pathTo(kernel, type.id, accessor, 0) ?? [accessor.index];
+    const path = pathTo({ kernel, work }, type.id, accessor, 0) ?? [accessor.index];
     const holder = kernel.type(accessor.typeId);
     if (holder.kind !== 'struct' && holder.kind !== 'union') break;
     // An array without elements counts as flexible only where it stands last: what stands behind it must stay.
@@ -86,12 +95,19 @@ function isEmptyArray(kernel: Btf, id: number): boolean {
 }
 
 /** Member indexes from a type through its anonymous parts to a member; the first way there is the one that the loader takes. */
-function pathTo(kernel: Btf, id: number, accessor: Accessor, depth: number): number[] | undefined {
+function pathTo(
+  side: Pick<Sides, 'kernel' | 'work'>,
+  id: number,
+  accessor: Accessor,
+  depth: number,
+): number[] | undefined {
+  const { kernel, work } = side;
   const type = skipModifiers(kernel, id);
   if (type.id === accessor.typeId) return [accessor.index];
   if ((type.kind !== 'struct' && type.kind !== 'union') || depth > MAX_DEPTH) return undefined;
   for (const [index, member] of type.members.entries()) {
-    const rest = member.name === '' ? pathTo(kernel, member.type, accessor, depth + 1) : undefined;
+    work.step();
+    const rest = member.name === '' ? pathTo(side, member.type, accessor, depth + 1) : undefined;
     if (rest !== undefined) return [index, ...rest];
   }
   return undefined;

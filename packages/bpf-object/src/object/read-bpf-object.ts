@@ -2,8 +2,9 @@ import { decodeText } from '../byte-reader.ts';
 import { parseBtfExt } from '../btf-ext/parse-btf-ext.ts';
 import type { CoreRelocationRecord } from '../btf-ext/parse-btf-ext.ts';
 import { parseBtf } from '../btf/parse-btf.ts';
-import { findSection, type ElfFile } from '../elf/elf-file.ts';
+import { findSection, type ElfFile, SHT_PROGBITS } from '../elf/elf-file.ts';
 import { readElf } from '../elf/read-elf.ts';
+import { BpfObjectError } from '../errors.ts';
 import type { BpfFunction, BpfObject, BpfVariable } from './bpf-object.ts';
 import type { ObjectContext } from './context.ts';
 import { readExterns } from './read-externs.ts';
@@ -52,7 +53,30 @@ function readVariables(elf: ElfFile, sections: ReadonlyMap<number, string>): Bpf
   });
 }
 
+/** Sections that a loader takes one of (libbpf bpf_object__elf_collect): where there are two, readers may take different ones. */
+const SINGLE: ReadonlySet<string> = new Set(['.BTF', '.BTF.ext', '.maps', '.struct_ops', '.struct_ops.link', 'license']);
+
+function checkSections(elf: ElfFile): void {
+  const seen = new Set<string>();
+  for (const { name, type, index } of elf.sections) {
+    if (!SINGLE.has(name)) continue;
+    if (seen.has(name)) {
+      throw new BpfObjectError('ERR_ELF_INVALID', `section ${index} repeats the name ${name}`, {
+        section: name,
+        rule: 'an object has one section of this name',
+      });
+    }
+    seen.add(name);
+    if (!name.startsWith('.BTF') || type === SHT_PROGBITS) continue;
+    throw new BpfObjectError('ERR_ELF_INVALID', `section ${index} is of type ${type}, not SHT_PROGBITS (1)`, {
+      section: name,
+      rule: 'libbpf bpf_object__elf_collect',
+    });
+  }
+}
+
 function readContext(elf: ElfFile): ObjectContext {
+  checkSections(elf);
   const section = findSection(elf, '.BTF');
   // A BPF program's own pointers have 64 bits on every machine.
   const btf = section === undefined ? undefined : parseBtf(section.data, { pointerSize: 8 });

@@ -1,4 +1,5 @@
 import type { Btf } from '../btf/btf.ts';
+import type { BtfFunction, BtfVariable } from '../btf/btf-type.ts';
 import { skipModifiers } from '../btf/resolve-type.ts';
 import type { ElfSymbol } from '../elf/elf-file.ts';
 import { BpfObjectError } from '../errors.ts';
@@ -27,31 +28,40 @@ export function readExterns({ elf, btf }: ObjectContext): BpfExtern[] {
   const symbols = elf.symbols.filter((symbol) => isExternSymbol(symbol));
   if (symbols.length === 0) return [];
   if (btf === undefined) throw invalid(symbols[0]?.name ?? '', 'the object carries no BTF that says what it is');
-  const sections = sectionsOfExterns(btf);
-  return symbols.map((symbol) => readExtern(btf, symbol, sections));
+  const declared = declaredExterns(btf);
+  return symbols.map((symbol) => readExtern(btf, symbol, declared));
 }
 
-/** Type id of a variable or function → the section that it is declared in. */
-function sectionsOfExterns(btf: Btf): Map<number, '.kconfig' | '.ksyms'> {
-  const sections = new Map<number, '.kconfig' | '.ksyms'>();
+/** A declaration of an extern. */
+interface Declaration {
+  type: BtfVariable | BtfFunction;
+  section: '.kconfig' | '.ksyms';
+}
+
+/** Name → the declaration of lowest id, of all externs that stand in a section of externs. */
+function declaredExterns(btf: Btf): Map<string, Declaration> {
+  const sections = new Map<number, Declaration['section']>();
   for (const name of ['.kconfig', '.ksyms'] as const) {
     for (const id of btf.typesNamed(name, 'datasec')) {
       const type = btf.type(id);
       if (type.kind === 'datasec') for (const variable of type.variables) sections.set(variable.type, name);
     }
   }
-  return sections;
+  const declared = new Map<string, Declaration>();
+  for (const [id, section] of [...sections].sort(([a], [b]) => a - b)) {
+    const type = btf.type(id);
+    if ((type.kind !== 'var' && type.kind !== 'func') || type.linkage !== 'extern') continue;
+    if (!declared.has(type.name)) declared.set(type.name, { type, section });
+  }
+  return declared;
 }
 
-function readExtern(btf: Btf, symbol: ElfSymbol, sections: Map<number, '.kconfig' | '.ksyms'>): BpfExtern {
+function readExtern(btf: Btf, symbol: ElfSymbol, declared: ReadonlyMap<string, Declaration>): BpfExtern {
   const common = { name: symbol.name, weak: symbol.binding === 'weak' };
-  for (const id of btf.typesNamed(symbol.name)) {
-    const type = btf.type(id);
-    const section = sections.get(id);
-    if ((type.kind !== 'var' && type.kind !== 'func') || type.linkage !== 'extern' || section === undefined) continue;
-    if (type.kind === 'func') return { ...common, kind: 'kfunc', typed: true, typeId: id };
-    const typed = skipModifiers(btf, type.type).kind !== 'void';
-    return { ...common, kind: section === '.kconfig' ? 'kconfig' : 'ksym', typed, typeId: id };
-  }
-  throw invalid(symbol.name, 'its BTF declaration in .ksyms or .kconfig is missing');
+  const found = declared.get(symbol.name);
+  if (found === undefined) throw invalid(symbol.name, 'its BTF declaration in .ksyms or .kconfig is missing');
+  const { type, section } = found;
+  if (type.kind === 'func') return { ...common, kind: 'kfunc', typed: true, typeId: type.id };
+  const typed = skipModifiers(btf, type.type).kind !== 'void';
+  return { ...common, kind: section === '.kconfig' ? 'kconfig' : 'ksym', typed, typeId: type.id };
 }

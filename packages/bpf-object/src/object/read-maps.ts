@@ -1,10 +1,13 @@
 import { sizeOfType, skipModifiers } from '../btf/resolve-type.ts';
-import { findSection, type ElfSection } from '../elf/elf-file.ts';
+import { findSection, type ElfRelocation, type ElfSection } from '../elf/elf-file.ts';
 import { BpfObjectError } from '../errors.ts';
 import type { BpfExtern, BpfMap } from './bpf-object.ts';
 import { symbolsIn, variablesOf, type ObjectContext } from './context.ts';
 import { readMapDefinition } from './read-map-definition.ts';
 import type { FunctionMap } from './read-functions.ts';
+
+/** Programs that the members of all structs of struct_ops may name. Real ones have some dozen. */
+const MAX_STRUCT_OPS_PROGRAMS = 65_536;
 
 /** Maps, and where an instruction's relocation finds them. */
 export interface MapTable {
@@ -42,6 +45,20 @@ export function readMaps(context: ObjectContext, functions: FunctionMap, externs
   const kconfig = externs.filter((extern) => extern.kind === 'kconfig');
   if (kconfig.length > 0) table.maps.push(internalMap('.kconfig', kconfigSize(context, kconfig), new Uint8Array(0)));
   return table;
+}
+
+/** The records from an offset on, in a list that is in their order. */
+function relocationsWithin(records: readonly ElfRelocation[], from: number, size: number): readonly ElfRelocation[] {
+  let low = 0;
+  let high = records.length;
+  while (low < high) {
+    const middle = (low + high) >>> 1;
+    if ((records[middle]?.offset ?? 0) < from) low = middle + 1;
+    else high = middle;
+  }
+  let end = low;
+  while ((records[end]?.offset ?? Infinity) < from + size) end += 1;
+  return records.slice(low, end);
 }
 
 function isDataSection(name: string): boolean {
@@ -98,6 +115,7 @@ function readStructOps(
   if (btf === undefined) return;
   const symbols = symbolsIn(elf, section.index);
   const places = new Map<number, string>();
+  let members = 0;
   for (const variable of variablesOf(btf, section.name)) {
     const symbol = symbols.get(variable.name);
     const type = skipModifiers(btf, variable.type);
@@ -107,13 +125,20 @@ function readStructOps(
       });
     }
     places.set(symbol.value, variable.name);
-    const programs = (elf.relocations.get(section.index) ?? [])
-      .filter(({ offset }) => offset >= symbol.value && offset < symbol.value + type.size)
-      .flatMap((record) => {
-        const index = functions.find(record.symbol.sectionIndex, record.symbol.value);
-        const name = index === undefined ? undefined : functions.all[index]?.name;
-        return name === undefined ? [] : [name];
+    const records = relocationsWithin(elf.relocations.get(section.index) ?? [], symbol.value, type.size);
+    members += records.length;
+    if (members > MAX_STRUCT_OPS_PROGRAMS) {
+      throw new BpfObjectError('ERR_MAP_INVALID', 'the structs of struct_ops lie on top of one another', {
+        section: section.name,
+        offset: symbol.value,
+        rule: `all of them together name at most ${MAX_STRUCT_OPS_PROGRAMS} programs`,
       });
+    }
+    const programs = records.flatMap((record) => {
+      const index = functions.find(record.symbol.sectionIndex, record.symbol.value);
+      const name = index === undefined ? undefined : functions.all[index]?.name;
+      return name === undefined ? [] : [name];
+    });
     table.maps.push({
       ...internalMap(variable.name, type.size, section.data.subarray(symbol.value, symbol.value + type.size)),
       type: 'struct_ops',

@@ -6,17 +6,25 @@ import { CODE_CALL, type Instruction } from './instruction.ts';
 
 /** Functions that all programs together may reach. Real objects have a few thousand. */
 const MAX_REACHED = 200_000;
+/** Instructions that all programs together may reach; a kernel verifies at most a million for one program. */
+const MAX_INSTRUCTIONS = 20_000_000;
 
 /** Programs are the functions outside `.text`. */
 export function readPrograms(functions: readonly BpfFunction[]): BpfProgram[] {
   let reached = 0;
+  let instructions = 0;
   return functions
     .filter((entry) => entry.section !== '.text')
     .map((entry) => {
       const used = reachFrom(entry, functions);
       reached += used.length;
-      if (reached > MAX_REACHED) {
-        throw new BpfObjectError('ERR_PROGRAM_INVALID', 'the programs call more functions than any real object has');
+      for (const each of used) instructions += each.instructions.length;
+      if (reached > MAX_REACHED || instructions > MAX_INSTRUCTIONS) {
+        throw new BpfObjectError('ERR_PROGRAM_INVALID', 'the programs call more functions than any real object has', {
+          section: entry.section,
+          offset: entry.offset,
+          rule: `all programs together reach at most ${MAX_REACHED} functions of ${MAX_INSTRUCTIONS} instructions`,
+        });
       }
       const section = entry.section.replace(/^\?/, '');
       return {

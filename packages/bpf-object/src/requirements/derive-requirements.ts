@@ -1,7 +1,7 @@
 import { BpfObjectError } from '../errors.ts';
 import type { BpfMap, BpfObject, BpfProgram } from '../object/bpf-object.ts';
 import type { Site } from '../guards/exploration.ts';
-import { KFUNC_ADDRESS } from '../guards/explore.ts';
+import { Effort, KFUNC_ADDRESS } from '../guards/explore.ts';
 import type { GuardGraph } from '../guards/guard-graph.ts';
 import type { Parameters } from '../guards/program-guards.ts';
 import { writeGuardGraph } from '../guards/write-graph.ts';
@@ -70,7 +70,8 @@ export function deriveRequirements(object: BpfObject, options: DeriveOptions = {
   );
   const requirements = new RequirementSet();
   const parameters = findParameters(object, options.parameters ?? []);
-  const guarded = programs.map((program) => guardProgram(object, program, parameters));
+  const effort = new Effort();
+  const guarded = programs.map((program) => guardProgram(object, program, parameters, effort));
   for (const program of guarded) addProgram(requirements, program);
   addMaps(requirements, object, programs);
   addExterns(requirements, object, guarded);

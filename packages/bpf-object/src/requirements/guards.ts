@@ -1,5 +1,6 @@
 import { findProgramGuards, type Parameters, type ProgramGuards } from '../guards/program-guards.ts';
 import type { Site } from '../guards/exploration.ts';
+import type { Effort } from '../guards/explore.ts';
 import type { BpfExtern, BpfFunction, BpfObject, BpfProgram } from '../object/bpf-object.ts';
 import { CLASS, type Instruction } from '../object/instruction.ts';
 
@@ -30,9 +31,14 @@ export interface GuardedProgram {
 }
 
 /** Finds out which parts of a program are guarded. */
-export function guardProgram(object: BpfObject, program: BpfProgram, parameters: Parameters): GuardedProgram {
+export function guardProgram(
+  object: BpfObject,
+  program: BpfProgram,
+  parameters: Parameters,
+  effort: Effort,
+): GuardedProgram {
   if (!asksTheKernel(program, object.externs)) return { program, reachOf: () => 'always' };
-  const guards = findProgramGuards({ object, program, parameters });
+  const guards = findProgramGuards({ object, program, parameters, effort });
   // Nothing is known about what is reached: all of it may or may not count.
   if (guards === undefined) return { program, reachOf: () => 'guarded' };
   const keys = guards.sites.map(siteKey);
