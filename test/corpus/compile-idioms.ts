@@ -7,6 +7,9 @@ const FOLDER = join(import.meta.dirname, 'idioms');
 /** maps.bpf.c has this many maps, each an object of its own: libbpf makes every map of an object. */
 const MAPS = 30;
 
+/** To these the instructions do not matter, or not much. */
+const ONE_FLAVOUR: ReadonlySet<string> = new Set(['maps', 'hooks', 'forms', 'licence']);
+
 /** How one source is compiled: the same guard becomes other instructions. */
 export interface Flavour {
   /** Part of the object's file name. */
@@ -43,8 +46,7 @@ export function compileIdioms(folder: string, options: CompileIdiomsOptions = {}
     .filter((name) => options.idioms?.includes(name) ?? true);
   const flavours = FLAVOURS.filter(({ name }) => options.flavours?.includes(name) ?? true);
   return idioms.flatMap((idiom) => {
-    // The instructions do not matter to maps, nor much to hooks.
-    const few = idiom === 'maps' || idiom === 'hooks' ? flavours.slice(0, 1) : flavours;
+    const few = ONE_FLAVOUR.has(idiom) ? flavours.slice(0, 1) : flavours;
     if (idiom !== 'maps') return few.map((flavour) => compile({ idiom, flavour, folder }));
     const maps = Array.from({ length: MAPS }, (_, i) => i + 1);
     return few.flatMap((flavour) => maps.map((map) => compile({ idiom, flavour, folder, map })));

@@ -57,6 +57,7 @@ export { readSectionName, type ProgramAttachment } from './object/attach.ts';
 export type { Instruction } from './object/instruction.ts';
 export { helperName, helperNumber } from './object/helper-names.ts';
 export { mapTypeName } from './object/map-types.ts';
+export { HELPERS_BY_FORM } from './requirements/helper-form.ts';
 export { relocatedInstruction } from './requirements/core-requirements.ts';
 export {
   deriveRequirements,

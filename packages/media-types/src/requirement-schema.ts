@@ -11,6 +11,7 @@ const known = [
     kind: z.literal('helper'),
     value: CName,
     programType: Word,
+    form: Word.exactOptional(),
     orElse: CName.exactOptional(),
     programs: Programs,
     guarded: Programs.exactOptional(),

@@ -50,6 +50,8 @@ export interface HelperRequirement {
   /** e.g. `bpf_loop`. */
   value: string;
   programType: string;
+  /** The form in which programs of the type are loaded, where only some may call it, e.g. `trace_iter`, `trace_fentry.s`. */
+  form?: string;
   /** The helper that the loader puts in its place where the kernel lacks it, e.g. `bpf_probe_read`. */
   orElse?: string;
   programs: string[];

@@ -70,6 +70,7 @@ function judgePrograms(
 ): ProgramVerdict[] {
   const context: RuleContext = {
     facts,
+    license: variant.license,
     kernel: facts.btf.available ? types : undefined,
     relocationTarget: types,
     local: openLocalTypes(variant.types),

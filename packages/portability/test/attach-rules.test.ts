@@ -16,6 +16,7 @@ function contextOf(features: Record<string, boolean>, names: string[], inModules
   return {
     facts,
     kernel,
+    license: 'GPL',
     relocationTarget: kernel,
     local: {
       source: undefined,

@@ -18,7 +18,10 @@
 #define core __attribute__((preserve_access_index))
 #define HOOK SEC("raw_tp/sched_switch")
 
-char LICENSE[] SEC("license") = "GPL";
+#ifndef LICENCE
+#define LICENCE "GPL"
+#endif
+char LICENSE[] SEC("license") = LICENCE;
 
 extern int LINUX_KERNEL_VERSION __kconfig;
 

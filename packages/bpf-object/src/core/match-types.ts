@@ -26,13 +26,7 @@ function spend(pair: Pair, depth: number): void {
 }
 
 /** Whether two types agree roughly, as TYPE_EXISTS, TYPE_SIZE and TYPE_ID_TARGET ask (libbpf __bpf_core_types_are_compat). */
-export function typesAreCompatible(
-  local: Btf,
-  localId: number,
-  target: Btf,
-  targetId: number,
-  work: Work,
-): boolean {
+export function typesAreCompatible(local: Btf, localId: number, target: Btf, targetId: number, work: Work): boolean {
   return compatible({ local, target, left: MAX_PAIRS, work }, localId, targetId, MAX_DEPTH);
 }
 

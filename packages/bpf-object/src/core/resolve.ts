@@ -146,7 +146,9 @@ export function matchSpec(local: Spec, target: Btf, id: number, work: Work): Spe
   const spec: Spec = { btf: target, rootTypeId: id, kind: local.kind, accessors: [], rawLength: 0, bitOffset: 0 };
   if (isTypeKind(local.kind)) {
     const agree = local.kind === 'type-matches' ? typesMatch : typesAreCompatible;
-    return agree(local.btf, local.rootTypeId, target, id, work) ? { spec } : { mismatch: `${typeName(target, id)} differs` };
+    return agree(local.btf, local.rootTypeId, target, id, work)
+      ? { spec }
+      : { mismatch: `${typeName(target, id)} differs` };
   }
   const type = skipModifiers(target, id);
   const wanted = local.accessors[0]?.name ?? '';

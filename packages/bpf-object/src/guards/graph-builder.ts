@@ -160,7 +160,8 @@ export class GraphBuilder {
       return index;
     }
     const before = this.#states[existing];
-    if (this.#joined && before !== undefined && joinStates(before, copy) && !this.#isOpen[existing]) this.#push(existing);
+    if (this.#joined && before !== undefined && joinStates(before, copy) && !this.#isOpen[existing])
+      this.#push(existing);
     return existing;
   }
 

@@ -54,7 +54,14 @@ function readVariables(elf: ElfFile, sections: ReadonlyMap<number, string>): Bpf
 }
 
 /** Sections that a loader takes one of (libbpf bpf_object__elf_collect): where there are two, readers may take different ones. */
-const SINGLE: ReadonlySet<string> = new Set(['.BTF', '.BTF.ext', '.maps', '.struct_ops', '.struct_ops.link', 'license']);
+const SINGLE: ReadonlySet<string> = new Set([
+  '.BTF',
+  '.BTF.ext',
+  '.maps',
+  '.struct_ops',
+  '.struct_ops.link',
+  'license',
+]);
 
 function checkSections(elf: ElfFile): void {
   const seen = new Set<string>();

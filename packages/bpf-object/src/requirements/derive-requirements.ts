@@ -8,6 +8,7 @@ import { writeGuardGraph } from '../guards/write-graph.ts';
 import { helperName, helperNumber } from '../object/helper-names.ts';
 import { addCoreRequirements } from './core-requirements.ts';
 import { functionFeatures } from './function-features.ts';
+import { helperForm } from './helper-form.ts';
 import { guardProgram, siteKey, type GuardedProgram } from './guards.ts';
 import { RequirementSet, type Requirement } from './requirement.ts';
 
@@ -148,7 +149,9 @@ function addProgram(requirements: RequirementSet, { program, guards, reachOf }: 
 function helperRequirement(helper: string, { attachment }: BpfProgram): Requirement {
   const orElse = REPLACED_HELPERS.get(helper);
   const replaced = orElse === undefined ? {} : { orElse };
-  return { kind: 'helper', value: helper, programType: attachment.type, ...replaced, programs: [] };
+  const form = helperForm(helper, attachment);
+  const loaded = { programType: attachment.type, ...(form === undefined ? {} : { form }) };
+  return { kind: 'helper', value: helper, ...loaded, ...replaced, programs: [] };
 }
 
 function programFeatures({ attachment, functions, helpers }: BpfProgram): Set<string> {

@@ -7,13 +7,25 @@ import type { CoreRelocationKind } from '../core/relocation.ts';
 export type Requirement =
   | { kind: 'program-type'; value: string; programs: string[] }
   | { kind: 'map-type'; value: string; maps: string[] }
-  | { kind: 'helper'; value: string; programType: string; orElse?: string; programs: string[]; guarded?: string[] }
+  | HelperRequirement
   | { kind: 'attach-target'; hook: string; value: string; programs: string[] }
   | { kind: 'feature'; value: string; programs?: string[]; guarded?: string[] }
   | CoreRelocationRequirement
   | { kind: 'kconfig'; value: string; weak: boolean; programs: string[] }
   | { kind: 'ksym'; value: string; typed: boolean; weak: boolean; programs: string[] }
   | { kind: 'kfunc'; value: string; weak: boolean; programs: string[]; guarded?: string[] };
+
+/** A helper that must be callable. */
+export interface HelperRequirement {
+  kind: 'helper';
+  value: string;
+  programType: string;
+  /** In which form a program of the type is loaded, where only some may call it: see helperForm. */
+  form?: string;
+  orElse?: string;
+  programs: string[];
+  guarded?: string[];
+}
 
 /** A CO-RE relocation that must find its target. */
 export interface CoreRelocationRequirement {
@@ -124,7 +136,7 @@ function sortKey(requirement: Requirement): string {
     .join('\0')}`;
 }
 
-const KEY_ORDER = ['hook', 'value', 'programType', 'type', 'access', 'relocation', 'spec', 'accessSize'];
+const KEY_ORDER = ['hook', 'value', 'programType', 'form', 'type', 'access', 'relocation', 'spec', 'accessSize'];
 
 function keyRank(name: string): number {
   const rank = KEY_ORDER.indexOf(name);

@@ -22,6 +22,7 @@ const SKIPPABLE: ReadonlySet<string> = new Set([
   'module-btf-unread',
   'kfunc-missing',
   'helper-missing',
+  'helper-gpl-only',
   'helper-unknown',
   'feature-missing',
   'feature-unknown',

@@ -1,7 +1,8 @@
-import { isKnownRequirement, type Requirement } from '@bpfship/media-types/requirement';
+import { isKnownRequirement, type KnownRequirement, type Requirement } from '@bpfship/media-types/requirement';
 import { type Answer, unknown } from '../answer.ts';
 import { checkAttachTarget } from './attach-rules.ts';
 import type { RuleContext } from './context.ts';
+import { checkLicence, isGplCompatible } from './licence-rules.ts';
 import { checkCoreRelocation } from './relocation-rule.ts';
 import { checkKconfig, checkKfunc, checkKsym } from './symbol-rules.ts';
 import { checkFeature, checkHelper, checkMapType, checkProgramType } from './type-rules.ts';
@@ -15,6 +16,11 @@ export function checkRequirement(requirement: Requirement, context: RuleContext)
       `this version of the standard does not know requirements of kind ${kind}`,
     );
   }
+  const answer = checkKnown(requirement, context);
+  return answer === 'met' && !isGplCompatible(context.license) ? checkLicence(requirement, context.license) : answer;
+}
+
+function checkKnown(requirement: KnownRequirement, context: RuleContext): Answer {
   switch (requirement.kind) {
     case 'program-type':
       return checkProgramType(requirement, context);

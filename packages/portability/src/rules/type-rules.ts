@@ -58,22 +58,29 @@ export function checkMapType({ value }: MapTypeRequirement, context: RuleContext
 }
 
 /** `helper`: callable itself, or through the one that the loader puts in its place (spec/selection.md, "Helpers"). */
-export function checkHelper({ value, programType, orElse }: HelperRequirement, context: RuleContext): Answer {
+export function checkHelper({ value, programType, form, orElse }: HelperRequirement, context: RuleContext): Answer {
   const wanted = [value, ...(orElse === undefined ? [] : [orElse])];
-  const states = wanted.map((helper) => helperState(helper, programType, context));
+  const states = wanted.map((helper) => helperState(helper, { programType, form }, context));
   if (states.includes(true)) return 'met';
   const since = HELPERS_SINCE.get(value);
   const names = wanted.join(' nor ');
+  const described = form === undefined ? programType : `${programType} (${form})`;
   if (states.every((state) => state === false)) {
     const verb = wanted.length > 1 ? `neither ${names} is callable` : `helper ${names} is not callable`;
-    return unmet('helper-missing', `${verb} from ${programType} programs`, since);
+    return unmet('helper-missing', `${verb} from ${described} programs`, since);
   }
-  return unknown('helper-unknown', `it was not probed whether ${programType} programs may call ${value}`, since);
+  return unknown('helper-unknown', `it was not probed whether ${described} programs may call ${value}`, since);
 }
 
 /** The UAPI enum lists helpers without saying from which program type they may be called: it can deny, never confirm. */
-function helperState(helper: string, programType: string, context: RuleContext): Tristate {
-  const probed = lookUp(lookUp(context.facts.helpers, programType), helper);
+function helperState(
+  helper: string,
+  { programType, form }: { programType: string; form: string | undefined },
+  context: RuleContext,
+): Tristate {
+  const { helpers } = context.facts;
+  const ofForm = form === undefined ? undefined : lookUp(lookUp(helpers, `${programType}/${form}`), helper);
+  const probed = ofForm ?? lookUp(lookUp(helpers, programType), helper);
   if (probed !== undefined) return probed;
   const listed = inEnum(context, 'bpf_func_id', `BPF_FUNC_${helper.replace(/^bpf_/, '')}`);
   return listed === false ? false : undefined;

@@ -1,8 +1,8 @@
-import { helperName } from '@bpfship/bpf-object';
+import { helperName, HELPERS_BY_FORM } from '@bpfship/bpf-object';
 import { compactBtf, type KernelFacts } from '@bpfship/portability';
 import type { Kernel, ProbeQuestion } from '../kernel/kernel.ts';
 import { btfKey } from '../kernel/native/find-btf-ids.ts';
-import { PROGRAM_TYPES } from '../kernel/native/names.ts';
+import { ATTACH_TYPES, PROGRAM_TYPES } from '../kernel/native/names.ts';
 import { readKallsyms } from './kallsyms.ts';
 import { listKernelFunctions } from './kernel-functions.ts';
 import { describeModules } from './module-facts.ts';
@@ -32,6 +32,19 @@ const CALL_KERNEL_FUNCTIONS: ReadonlySet<string> = new Set([
   'lsm',
   'syscall',
   'netfilter',
+]);
+
+/** Forms of types by which helpers differ (helperForm in bpf-object). */
+const FORMS: ReadonlyMap<string, readonly string[]> = new Map([
+  ['kprobe', ['kprobe', 'kprobe.s']],
+  ['tracing', ['trace_fentry', 'trace_fentry.s', 'trace_iter', 'trace_iter.s', 'trace_raw_tp', 'trace_raw_tp.s']],
+  ['lsm', ['lsm_mac', 'lsm_mac.s', 'lsm_cgroup']],
+]);
+/** Attach types that are forms of their own. */
+const ATTACH_TYPES_OF: ReadonlyMap<string, RegExp> = new Map([
+  ['cgroup_sock_addr', /^cgroup_(?:inet|udp|unix)[46]?_(?:bind|connect|sendmsg|recvmsg|getpeername|getsockname)$/],
+  ['cgroup_sock', /^cgroup_inet_sock_|_post_bind$/],
+  ['cgroup_sockopt', /^cgroup_[gs]etsockopt$/],
 ]);
 
 /** In which form the kernel's BTF goes into the facts. */
@@ -82,6 +95,7 @@ async function askForCalls(
   const functions = btf ? listKernelFunctions(btf) : [];
   const questions = PROGRAM_TYPES.slice(1).flatMap((programType): ProbeQuestion[] => [
     ...helpers.map((helper): ProbeQuestion => ({ kind: 'helper', programType, helper })),
+    ...formQuestions(programType),
     ...(CALL_KERNEL_FUNCTIONS.has(programType) ? functions : []).map(({ name }): ProbeQuestion => ({
       kind: 'kfunc',
       programType,
@@ -91,6 +105,15 @@ async function askForCalls(
   const ids = Object.fromEntries(functions.map(({ name, id }) => [btfKey('func', name), id]));
   const answers = await kernel.probe(questions, ids);
   return questions.map((question, i) => ({ question, answer: answers[i] }));
+}
+
+/** Helpers that only some forms of the type may call, for each form. */
+function formQuestions(programType: string): ProbeQuestion[] {
+  const helpers = HELPERS_BY_FORM.get(programType) ?? [];
+  const forms = FORMS.get(programType) ?? ATTACH_TYPES.filter((name) => ATTACH_TYPES_OF.get(programType)?.test(name));
+  return forms.flatMap((form) =>
+    helpers.map((helper): ProbeQuestion => ({ kind: 'helper', programType, helper, form })),
+  );
 }
 
 async function packLists({

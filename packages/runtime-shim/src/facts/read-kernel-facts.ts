@@ -88,9 +88,11 @@ export function recordAnswer(facts: KernelFacts, question: ProbeQuestion, answer
     case 'map-type':
       facts.mapTypes[question.mapType] = answer;
       break;
-    case 'helper':
-      (facts.helpers[question.programType] ??= {})[question.helper] = answer;
+    case 'helper': {
+      const { programType, form, helper } = question;
+      (facts.helpers[form === undefined ? programType : `${programType}/${form}`] ??= {})[helper] = answer;
       break;
+    }
     case 'kfunc':
       ((facts.kfuncs ??= {})[question.programType] ??= {})[question.kfunc] = answer;
       break;
@@ -120,8 +122,10 @@ function questionsOf(requirements: readonly Requirement[]): ProbeQuestion[] {
     if (requirement.kind === 'map-type') ask({ kind: 'map-type', mapType: requirement.value });
     if (requirement.kind === 'feature') ask({ kind: 'feature', feature: requirement.value });
     if (requirement.kind === 'helper') {
-      const { programType, value, orElse } = requirement;
+      const { programType, form, value, orElse } = requirement;
       ask({ kind: 'helper', programType, helper: value });
+      // Where the form cannot be tried, that of the type decides.
+      if (form !== undefined) ask({ kind: 'helper', programType, helper: value, form });
       if (orElse !== undefined) ask({ kind: 'helper', programType, helper: orElse });
     }
   }

@@ -52,7 +52,8 @@ export interface Kernel extends AsyncDisposable {
 export type ProbeQuestion =
   | { kind: 'program-type'; programType: string }
   | { kind: 'map-type'; mapType: string }
-  | { kind: 'helper'; programType: string; helper: string }
+  /** `form`: in that form of the type alone, e.g. `trace_iter`. */
+  | { kind: 'helper'; programType: string; helper: string; form?: string }
   | { kind: 'kfunc'; programType: string; kfunc: string }
   /** Whether a function that is in the kernel's BTF is in its symbols too; never false. */
   | { kind: 'function'; name: string }

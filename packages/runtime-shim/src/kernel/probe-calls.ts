@@ -14,11 +14,12 @@ import type { Bpf } from './native/bpf.ts';
 import { answerOf } from './native/errno.ts';
 import { PROGRAM_TYPES } from './native/names.ts';
 import type { FeatureProbe, Try } from './probe-features.ts';
-import { formsOf, type ProgramForm } from './probe-forms.ts';
+import { formsNamed, formsOf, type ProgramForm } from './probe-forms.ts';
 import { createMap, withMap } from './probe-maps.ts';
 
-/** The wordings of all kernels; that of 6.12 and later is the third. */
-const NO_SUCH_HELPER = /invalid func |unknown func |program of this type cannot use helper /;
+/** The wordings of all kernels; that of 6.12 and later is the third, and later ones tell programs that may not sleep apart. */
+const NO_SUCH_HELPER =
+  /invalid func |unknown func |program of this type cannot use helper |helper call might sleep in a non-sleepable prog/;
 /** The kernel has no name for it: then it is not there for any program. */
 const UNKNOWN_HELPER = /(?:invalid|unknown) func unknown#/;
 const NO_SUCH_FUNCTION = /calling kernel function .* is not allowed|kernel function btf_id \d+ is not a valid type_id/;
@@ -26,6 +27,14 @@ const NO_KERNEL_CALLS =
   /JIT is required for calling|JIT does not support calling|uses reserved fields|btf_vmlinux is not available|unknown opcode/;
 /** The line on which the verifier stands at the call. */
 const AT_CALL = /^\d+: \(85\) call/m;
+
+/** A program that calls something, and the verifier's words where it may not. */
+interface Call {
+  instructions: Instruction[];
+  refusal: RegExp;
+  /** The words where no program may. */
+  never?: RegExp;
+}
 
 /** Asks whether programs of a type may call something. Kept: its forms take some trials to find. */
 export class CallProbes {
@@ -40,17 +49,20 @@ export class CallProbes {
 
   /**
    * As libbpf_probe_bpf_helper of libbpf 1.8, which knows the wording of kernels from 6.12 on; libbpf 1.1 does not. Beyond it, types that
-   * need a target are tried on some, and types that may sleep also so: whatever form may call it, the type may.
+   * need a target are tried on some, and types that may sleep also so: whatever form may call it, the type may. `form`: in that form alone.
    */
-  helper(type: string, number: number): boolean | undefined {
-    return this.#callable(type, [CALL(number), EXIT], NO_SUCH_HELPER);
+  helper(type: string, number: number, form?: string): boolean | undefined {
+    const all = this.#formsOf(type);
+    const forms = form === undefined ? all : formsNamed(all, form);
+    return this.#callable(type, forms, { instructions: [CALL(number), EXIT], refusal: NO_SUCH_HELPER });
   }
 
   /** Whether programs of a type may call a kernel function (BPF_CALL with BPF_PSEUDO_KFUNC_CALL, 5.13). */
   kernelFunction(type: string, name: string): boolean | undefined {
     const id = this.#bpf.kernelBtfId('func', name);
     if (id === undefined) return undefined;
-    return this.#callable(type, [callKernel(id), EXIT], NO_SUCH_FUNCTION, NO_KERNEL_CALLS);
+    const call = { instructions: [callKernel(id), EXIT], refusal: NO_SUCH_FUNCTION, never: NO_KERNEL_CALLS };
+    return this.#callable(type, this.#formsOf(type), call);
   }
 
   /** The verifier looks the address up in the kernel's symbols (6.4), which takes a thousandth of what reading them all does. */
@@ -61,10 +73,14 @@ export class CallProbes {
     return this.#attempt({ type: 'socket_filter', instructions }).result >= 0 ? true : undefined;
   }
 
-  #callable(type: string, instructions: Instruction[], refusal: RegExp, never?: RegExp): boolean | undefined {
-    if (!PROGRAM_TYPES.includes(type)) return undefined;
+  #formsOf(type: string): ProgramForm[] {
+    if (!PROGRAM_TYPES.includes(type)) return [];
     let forms = this.#forms.get(type);
     if (!forms) this.#forms.set(type, (forms = formsOf(this.#bpf, type, this.#attempt)));
+    return forms;
+  }
+
+  #callable(type: string, forms: readonly ProgramForm[], { instructions, refusal, never }: Call): boolean | undefined {
     let answer: boolean | undefined;
     for (const form of forms) {
       const { result, log } = this.#attempt({ type, instructions, ...form });

@@ -10,7 +10,10 @@ const F_SLEEPABLE = 1 << 4;
 const MAX_MEMBERS = 64;
 
 /** A form in which a program of some type is loaded; what may be called depends on it. */
-export type ProgramForm = Pick<TrialProgram, 'flags' | 'attachBtfId' | 'attachType'>;
+export interface ProgramForm extends Pick<TrialProgram, 'flags' | 'attachBtfId' | 'attachType'> {
+  /** The word for it in requirements and facts (spec/kernel-facts.md, "Helpers and kernel functions"). */
+  name?: string;
+}
 
 interface Target {
   attachType: string;
@@ -29,11 +32,16 @@ const TARGETS: Readonly<Record<string, readonly Target[]>> = {
     { attachType: 'trace_fentry', kind: 'func', name: 'bpf_fentry_test1' },
     { attachType: 'trace_iter', kind: 'func', name: 'bpf_iter_task', sleepable: true },
     { attachType: 'trace_fentry', kind: 'func', name: 'bpf_fentry_test1', sleepable: true },
+    // Iterators over sockets may call more.
+    { attachType: 'trace_iter', kind: 'func', name: 'bpf_iter_tcp' },
+    { attachType: 'trace_raw_tp', kind: 'typedef', name: 'btf_trace_sys_enter' },
+    { attachType: 'trace_raw_tp', kind: 'typedef', name: 'btf_trace_sys_enter', sleepable: true },
   ],
   lsm: [
     { attachType: 'lsm_mac', kind: 'func', name: 'bpf_lsm_file_open' },
     { attachType: 'lsm_mac', kind: 'func', name: 'bpf_lsm_file_open', sleepable: true },
-    { attachType: 'lsm_cgroup', kind: 'func', name: 'bpf_lsm_socket_create' },
+    // Of the hooks at which programs for cgroups may set options of sockets.
+    { attachType: 'lsm_cgroup', kind: 'func', name: 'bpf_lsm_socket_post_create' },
   ],
 };
 /** Structs of functions that a program may be. */
@@ -47,15 +55,30 @@ export function formsOf(bpf: Bpf, type: string, attempt: Try): ProgramForm[] {
   if (type === 'ext') return [];
   if (type === 'syscall') return [{ flags: F_SLEEPABLE }];
   // A sleepable one is for user functions only (6.0); where the kernel knows none, the form does not load and says nothing.
-  if (type === 'kprobe') return [{}, { flags: F_SLEEPABLE }];
+  if (type === 'kprobe') return [{ name: 'kprobe' }, { name: 'kprobe.s', flags: F_SLEEPABLE }];
   if (type === 'struct_ops') return STRUCTS.flatMap((name) => structForm(bpf, name, attempt));
   const targets = TARGETS[type];
   if (!targets) return [{}];
   return targets.flatMap(({ attachType, kind, name, sleepable }) => {
     const attachBtfId = bpf.kernelBtfId(kind, name);
     if (attachBtfId === undefined) return [];
-    return [{ attachBtfId, attachType: ATTACH_TYPES.indexOf(attachType), flags: sleepable ? F_SLEEPABLE : 0 }];
+    const flags = sleepable ? F_SLEEPABLE : 0;
+    return [{ name: `${attachType}${sleepable ? '.s' : ''}`, attachBtfId, attachType: number(attachType), flags }];
   });
+}
+
+/**
+ * The forms that a word of the requirement language stands for. Types that are loaded without a target have one for each attach type; a
+ * kernel that does not know it refuses the program before it looks at it.
+ */
+export function formsNamed(all: readonly ProgramForm[], name: string): ProgramForm[] {
+  const named = all.filter((form) => form.name === name);
+  if (named.length > 0 || all.some((form) => form.name !== undefined)) return named;
+  return ATTACH_TYPES.includes(name) ? [{ name, attachType: number(name) }] : [];
+}
+
+function number(attachType: string): number {
+  return ATTACH_TYPES.indexOf(attachType);
 }
 
 /** A program stands for a member by its number, and which members may be programs only the kernel knows: the first that loads. */

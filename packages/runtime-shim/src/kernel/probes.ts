@@ -58,7 +58,9 @@ export class Prober {
       case 'map-type':
         return probeMapType(this.#bpf, question.mapType);
       case 'helper':
-        return question.number === undefined ? undefined : this.#calls.helper(question.programType, question.number);
+        return question.number === undefined
+          ? undefined
+          : this.#calls.helper(question.programType, question.number, question.form);
       case 'function':
         return this.#calls.hasAddress(question.name);
       case 'kfunc':

@@ -8,8 +8,11 @@ const LOG_SIZE = 4096;
 /** Bytes of `struct bpf_func_info`. */
 const FUNCTION_INFO_SIZE = 8;
 
-/** Attach types that a program type does not load without. */
+/** Attach types that a program type does not load without, or that libbpf always sets and helpers go by (cgroup_common_func_proto). */
 const EXPECTED_ATTACH_TYPE: Readonly<Record<string, string>> = {
+  cgroup_device: 'cgroup_device',
+  cgroup_sysctl: 'cgroup_sysctl',
+  sock_ops: 'cgroup_sock_ops',
   cgroup_sock_addr: 'cgroup_inet4_connect',
   cgroup_sockopt: 'cgroup_getsockopt',
   lirc_mode2: 'lirc_mode2',

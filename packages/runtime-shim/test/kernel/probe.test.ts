@@ -44,6 +44,20 @@ describe.skipIf(!IS_ROOT)('probe', () => {
     expect((await ask(questions)).slice(0, 4)).toEqual([true, false, true, expect.any(Boolean)]);
   });
 
+  it('knows which helpers only some forms of a program type may call', async () => {
+    const inForm = (programType: string, name: string, form: string): ProbeQuestion => {
+      return { kind: 'helper', programType, helper: name, form };
+    };
+    const questions = [
+      inForm('cgroup_sock_addr', 'bpf_bind', 'cgroup_inet4_connect'),
+      inForm('cgroup_sock_addr', 'bpf_bind', 'cgroup_inet4_bind'),
+      inForm('kprobe', 'bpf_copy_from_user', 'kprobe'),
+      inForm('cgroup_sock_addr', 'bpf_bind', 'no_such_form'),
+      helper('cgroup_device', 'bpf_get_retval'),
+    ];
+    expect(await ask(questions)).toEqual([true, false, false, undefined, expect.any(Boolean)]);
+  });
+
   it('agrees with what loads', async () => {
     const calls: [string, string, string][] = [
       ['xdp', 'bpf_get_socket_cookie', 'return (int)bpf_get_socket_cookie(ctx);'],

@@ -4,8 +4,9 @@ import type { ProbedKind } from './find-btf-ids.ts';
 export const PROBED_TYPES: readonly (readonly [kind: ProbedKind, name: string])[] = [
   ['func', 'bpf_fentry_test1'],
   ['func', 'bpf_iter_task'],
+  ['func', 'bpf_iter_tcp'],
   ['func', 'bpf_lsm_file_open'],
-  ['func', 'bpf_lsm_socket_create'],
+  ['func', 'bpf_lsm_socket_post_create'],
   ['func', 'do_exit'],
   ['func', 'bpf_iter_num_new'],
   ['func', 'bpf_iter_num_destroy'],
