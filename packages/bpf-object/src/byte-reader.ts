@@ -81,6 +81,7 @@ export class ByteReader {
       throw new BpfObjectError(this.#code, `a size or offset of ${value} is out of range`, {
         section: this.#section,
         offset,
+        rule: 'sizes and offsets lie inside the file',
       });
     }
     return Number(value);

@@ -21,9 +21,9 @@ export type BpfObjectErrorCode =
 
 /** Where and why, as far as it is known. */
 export interface BpfObjectErrorDetails {
-  /** ELF section or BTF part, e.g. `.BTF` or `symbol table`. */
+  /** ELF section or BTF part, e.g. `.BTF` or `symbol table`. Default: the ELF file, for errors about it. */
   section?: string;
-  /** Byte offset, counted from the start of `section`, or of the file where no section is named. */
+  /** Byte offset, counted from the start of `section`. */
   offset?: number;
   /** The broken rule and its source, e.g. `ELF gABI: sections lie inside the file`. */
   rule?: string;
@@ -44,12 +44,13 @@ export class BpfObjectError extends Error {
   readonly hint: string;
 
   constructor(code: BpfObjectErrorCode, message: string, details: BpfObjectErrorDetails = {}) {
+    const section = details.section ?? (code.startsWith('ERR_ELF_') ? 'the ELF file' : undefined);
     const where =
-      (details.section === undefined ? '' : ` in ${details.section}`) +
+      (section === undefined ? '' : ` in ${section}`) +
       (details.offset === undefined ? '' : ` at byte ${details.offset}`);
     super(`${message}${where}`, details.cause === undefined ? undefined : { cause: details.cause });
     this.code = code;
-    this.section = details.section;
+    this.section = section;
     this.offset = details.offset;
     this.rule = details.rule;
     this.hint = details.hint ?? COMPILE_HINT;

@@ -91,10 +91,12 @@ function walkRecords(
   visit: Visit,
 ): void {
   const end = part.start + part.length;
+  if (part.start % 4 !== 0) throw invalid('records do not start at a multiple of 4', part.start);
   reader.need(part.start, part.length);
   const size = reader.u32(part.start);
   if (size < part.minSize || size % 4 !== 0) throw invalid(`records of ${size} bytes are too short`, part.start);
   let at = part.start + 4;
+  if (at >= end) throw invalid('there are no records', at);
   while (at < end) {
     if (at + 8 > end) throw invalid('a section header does not fit', at);
     const section = btf.text(reader.u32(at));

@@ -96,6 +96,12 @@ export class Btf {
     return this.text(this.#words[this.#positionOf(id)] ?? 0);
   }
 
+  /** Where a type's record starts, in bytes from the start of the section of types that it is in. */
+  offsetOf(id: number): number {
+    if (id < this.#firstId && this.base !== undefined) return this.base.offsetOf(id);
+    return id === 0 ? 0 : 4 * this.#positionOf(id);
+  }
+
   /** The decoded type. Errors: `ERR_BTF_INVALID` for an id or name that does not exist. */
   type(id: number): BtfType {
     if (id === 0) return { kind: 'void', id: 0, name: '' };
@@ -121,7 +127,7 @@ export class Btf {
       if (left >= 0) return text;
       throw new BpfObjectError('ERR_BTF_INVALID', `the names in type ${id} are longer than all strings`, {
         section: 'the BTF types',
-        offset: 4 * this.#positionOf(id),
+        offset: this.offsetOf(id),
         rule: 'the reader bounds its work by the size of the BTF',
       });
     };
@@ -138,6 +144,7 @@ export class Btf {
     throw new BpfObjectError('ERR_BTF_INVALID', `no string of at most ${maxLength} bytes`, {
       section: 'the BTF strings',
       offset,
+      rule: 'strings lie inside the section of strings and end with NUL',
     });
   }
 
@@ -216,6 +223,7 @@ export class Btf {
     if (position !== undefined) return position;
     throw new BpfObjectError('ERR_BTF_INVALID', `type ${id} does not exist; there are ${this.typeCount - 1}`, {
       section: 'the BTF types',
+      offset: 4 * this.#words.length,
       rule: 'a type refers to types of the same BTF or its base',
     });
   }

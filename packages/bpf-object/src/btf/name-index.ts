@@ -91,5 +91,6 @@ function endOfName(strings: Uint8Array, start: number): number {
   throw new BpfObjectError('ERR_BTF_INVALID', `a type's name is longer than ${MAX_TYPE_NAME} bytes`, {
     section: 'the BTF strings',
     offset: start,
+    rule: `names have at most ${MAX_TYPE_NAME} bytes and end with NUL`,
   });
 }

@@ -2,6 +2,7 @@ import { ByteReader } from '../byte-reader.ts';
 import { BpfObjectError } from '../errors.ts';
 import { Btf } from './btf.ts';
 import { KNOWN_LAYOUT, readWords, scanTypes, type KindLayout } from './scan-types.ts';
+import { validateTypes } from './validate-types.ts';
 
 const MAGIC = 0xeb9f;
 const MIN_HEADER = 24;
@@ -14,6 +15,8 @@ export interface ParseBtfOptions {
   base?: Btf;
   /** In bytes. Default: guessed from the types, as libbpf does. */
   pointerSize?: number;
+  /** Whether all that types refer to is checked at once, as libbpf does. Default: false, what does not exist is an error where it is asked for. */
+  validate?: boolean;
 }
 
 function invalid(message: string, offset: number): BpfObjectError {
@@ -43,6 +46,8 @@ export function parseBtf(bytes: Uint8Array, options: ParseBtfOptions = {}): Btf 
   if (typesEnd > bytes.length || stringsEnd > bytes.length) {
     throw invalid(`types end at ${typesEnd} and strings at ${stringsEnd}, but there are ${bytes.length} bytes`, 8);
   }
+  if (typesStart % 4 !== headerSize % 4) throw invalid('the types do not start at a multiple of 4', 8);
+  if (typesEnd > stringsStart) throw invalid(`types end at ${typesEnd}, after strings start at ${stringsStart}`, 16);
   const strings = bytes.subarray(stringsStart, stringsEnd);
   if (options.base === undefined && strings[0] !== 0) throw invalid('the strings do not start with an empty one', 16);
   if (strings.length > 0 && strings[strings.length - 1] !== 0) throw invalid('the strings do not end with NUL', 20);
@@ -53,6 +58,15 @@ export function parseBtf(bytes: Uint8Array, options: ParseBtfOptions = {}): Btf 
     stringsLimit: (options.base?.stringsLength ?? 0) + strings.length,
   };
   const scanned = scanTypes(sections, headerSize >= LAYOUT_HEADER ? readLayout(reader, headerSize) : KNOWN_LAYOUT);
+  if (options.validate === true) {
+    validateTypes({
+      words,
+      positions: scanned.positions,
+      firstId: options.base?.typeCount ?? 1,
+      stringsLimit: sections.stringsLimit,
+      isPrototypeInBase: (id) => options.base?.kindOf(id) === 'func_proto',
+    });
+  }
   return new Btf({
     bytes,
     littleEndian,

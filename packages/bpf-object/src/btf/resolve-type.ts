@@ -24,6 +24,7 @@ export function skipModifiers(btf: Btf, id: number): BtfType {
   }
   throw new BpfObjectError('ERR_BTF_INVALID', `type ${id} refers to itself through typedefs or qualifiers`, {
     section: 'the BTF types',
+    offset: btf.offsetOf(id),
     rule: `at most ${MAX_CHAIN} typedefs and qualifiers in a row`,
   });
 }

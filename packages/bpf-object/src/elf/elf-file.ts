@@ -57,6 +57,8 @@ export const SHT_STRTAB = 3;
 export const SHT_RELA = 4;
 export const SHT_NOBITS = 8;
 export const SHT_REL = 9;
+/** Bytes of one symbol in a table of symbols. */
+export const SYMBOL_SIZE = 24;
 /** `sh_flags`: the section holds instructions. */
 export const SHF_EXECINSTR = 4;
 /** `sh_flags`: the section is compressed. */

@@ -5,6 +5,7 @@ import {
   SHT_NOBITS,
   SHT_STRTAB,
   SHT_SYMTAB,
+  SYMBOL_SIZE,
   type ElfFile,
   type ElfSection,
   type ElfSymbol,
@@ -13,7 +14,6 @@ import { readElfHeader, type ElfHeader } from './read-header.ts';
 import { readRelocations } from './read-relocations.ts';
 
 const SECTION_HEADER_SIZE = 64;
-const SYMBOL_SIZE = 24;
 const MAX_NAME = 4096;
 
 /** Names may overlap in a string table, so a small hostile file could ask for gigabytes of them: all of them share one budget. */
@@ -29,6 +29,8 @@ class NameBudget {
     this.#left -= name.length + 1;
     if (this.#left < 0) {
       throw new BpfObjectError('ERR_ELF_INVALID', 'the names of sections and symbols are longer than the file', {
+        offset,
+        section: 'the names',
         rule: 'the reader bounds its work by the size of the file',
       });
     }
@@ -57,6 +59,7 @@ function readSections(
   const total = raw.reduce((sum, section) => sum + section.data.length, 0);
   if (total > reader.length) {
     throw new BpfObjectError('ERR_ELF_INVALID', `the sections hold ${total} bytes, the file only ${reader.length}`, {
+      offset: sectionTable,
       rule: 'ELF gABI: sections do not overlap',
     });
   }
@@ -109,12 +112,14 @@ function readSymbols(reader: ByteReader, sections: readonly ElfSection[], budget
   const strings = table === undefined ? undefined : sections[table.link];
   if (tables.length !== 1 || table === undefined || strings?.type !== SHT_STRTAB) {
     throw new BpfObjectError('ERR_ELF_INVALID', `the object has ${tables.length} symbol tables with names, not one`, {
+      offset: table === undefined ? 0 : table.offset,
       rule: 'libbpf needs exactly one SHT_SYMTAB and its string table',
     });
   }
   if (table.size % SYMBOL_SIZE !== 0) {
     throw new BpfObjectError('ERR_ELF_INVALID', `a symbol table of ${table.size} bytes holds no whole symbols`, {
       section: table.name,
+      offset: 0,
       rule: `a symbol has ${SYMBOL_SIZE} bytes`,
     });
   }
@@ -144,6 +149,7 @@ function readSymbol(
       {
         section: 'the symbol table',
         offset: at,
+        rule: 'ELF gABI: st_shndx',
       },
     );
   }

@@ -27,6 +27,7 @@ function checkIdentity(bytes: Uint8Array): boolean {
     throw new BpfObjectError(
       'ERR_ELF_TRUNCATED',
       `an ELF header has ${ELF_HEADER_SIZE} bytes, ${bytes.length} are there`,
+      { offset: 0, rule: 'ELF gABI: the file starts with a header' },
     );
   }
   if (bytes[4] !== 2) {
@@ -38,6 +39,7 @@ function checkIdentity(bytes: Uint8Array): boolean {
   if (bytes[5] !== 1 && bytes[5] !== 2) {
     throw new BpfObjectError('ERR_ELF_INVALID', `byte order ${bytes[5]} is neither little (1) nor big (2)`, {
       offset: 5,
+      rule: 'ELF gABI: e_ident[EI_DATA]',
     });
   }
   return bytes[5] === 1;
@@ -76,6 +78,7 @@ function locateSections(reader: ByteReader): Omit<ElfHeader, 'reader'> {
       `the object has no table of sections of ${SECTION_HEADER_SIZE} bytes each`,
       {
         offset: 40,
+        rule: 'ELF gABI: e_shoff and e_shentsize',
       },
     );
   }
@@ -84,7 +87,10 @@ function locateSections(reader: ByteReader): Omit<ElfHeader, 'reader'> {
   if (nameSection === 0xffff) nameSection = reader.u32(sectionTable + 40);
   reader.need(sectionTable, sectionCount * SECTION_HEADER_SIZE);
   if (nameSection >= sectionCount) {
-    throw new BpfObjectError('ERR_ELF_INVALID', `the section of names (${nameSection}) does not exist`, { offset: 62 });
+    throw new BpfObjectError('ERR_ELF_INVALID', `the section of names (${nameSection}) does not exist`, {
+      offset: 62,
+      rule: 'ELF gABI: e_shstrndx',
+    });
   }
   return { sectionTable, sectionCount, nameSection };
 }

@@ -25,13 +25,18 @@ export function readRelocations(
         `relocation section changes section ${section.info}, which does not exist`,
         {
           section: section.name,
+          offset: 0,
           rule: 'ELF gABI: sh_info names the section, records have 16 bytes',
         },
       );
     }
     left -= section.size / REL_SIZE;
     if (left < 0 || bySection.has(section.info)) {
-      throw new BpfObjectError('ERR_ELF_INVALID', 'relocation sections overlap or repeat', { section: section.name });
+      throw new BpfObjectError('ERR_ELF_INVALID', 'relocation sections overlap or repeat', {
+        section: section.name,
+        offset: 0,
+        rule: 'one section of relocations for each section, none on top of another',
+      });
     }
     bySection.set(section.info, readRecords(file.littleEndian, section, target, symbols));
   }
@@ -43,6 +48,7 @@ function refuseRela(section: ElfSection, sections: readonly ElfSection[]): void 
   if (target.startsWith('.debug')) return;
   throw new BpfObjectError('ERR_ELF_INVALID', 'relocations of the RELA form are not used in BPF objects', {
     section: section.name,
+    offset: 0,
     rule: 'libbpf reads SHT_REL only',
   });
 }
@@ -63,6 +69,7 @@ function readRecords(
       throw new BpfObjectError('ERR_ELF_INVALID', 'a relocation names a symbol or place that does not exist', {
         section: section.name,
         offset: at,
+        rule: 'ELF gABI: r_offset lies in the section, r_info names a symbol',
       });
     }
     records.push({ offset, type: Number(info & 0xffff_ffffn), symbol });

@@ -70,6 +70,7 @@ function checkSections(elf: ElfFile): void {
     if (seen.has(name)) {
       throw new BpfObjectError('ERR_ELF_INVALID', `section ${index} repeats the name ${name}`, {
         section: name,
+        offset: 0,
         rule: 'an object has one section of this name',
       });
     }
@@ -77,6 +78,7 @@ function checkSections(elf: ElfFile): void {
     if (!name.startsWith('.BTF') || type === SHT_PROGBITS) continue;
     throw new BpfObjectError('ERR_ELF_INVALID', `section ${index} is of type ${type}, not SHT_PROGBITS (1)`, {
       section: name,
+      offset: 0,
       rule: 'libbpf bpf_object__elf_collect',
     });
   }
@@ -86,7 +88,7 @@ function readContext(elf: ElfFile): ObjectContext {
   checkSections(elf);
   const section = findSection(elf, '.BTF');
   // A BPF program's own pointers have 64 bits on every machine.
-  const btf = section === undefined ? undefined : parseBtf(section.data, { pointerSize: 8 });
+  const btf = section === undefined ? undefined : parseBtf(section.data, { pointerSize: 8, validate: true });
   const extension = findSection(elf, '.BTF.ext');
   const btfExt = btf === undefined || extension === undefined ? undefined : parseBtfExt(extension.data, btf);
   return { elf, btf, btfExt };

@@ -1,7 +1,7 @@
 import type { Btf } from '../btf/btf.ts';
 import type { BtfFunction, BtfVariable } from '../btf/btf-type.ts';
 import { skipModifiers } from '../btf/resolve-type.ts';
-import type { ElfSymbol } from '../elf/elf-file.ts';
+import { SYMBOL_SIZE, type ElfSymbol } from '../elf/elf-file.ts';
 import { BpfObjectError } from '../errors.ts';
 import type { BpfExtern } from './bpf-object.ts';
 import type { ObjectContext } from './context.ts';
@@ -16,8 +16,10 @@ export function isExternSymbol(symbol: ElfSymbol): boolean {
   );
 }
 
-function invalid(name: string, message: string): BpfObjectError {
-  return new BpfObjectError('ERR_EXTERN_INVALID', `extern ${name}: ${message}`, {
+function invalid(symbol: ElfSymbol | undefined, message: string): BpfObjectError {
+  return new BpfObjectError('ERR_EXTERN_INVALID', `extern ${symbol?.name ?? ''}: ${message}`, {
+    section: 'the symbol table',
+    offset: SYMBOL_SIZE * (symbol?.index ?? 0),
     rule: 'libbpf bpf_object__collect_externs',
     hint: 'Declare it with __ksym or __kconfig (bpf_helpers.h), or link the object that defines it: bpftool gen object',
   });
@@ -27,7 +29,7 @@ function invalid(name: string, message: string): BpfObjectError {
 export function readExterns({ elf, btf }: ObjectContext): BpfExtern[] {
   const symbols = elf.symbols.filter((symbol) => isExternSymbol(symbol));
   if (symbols.length === 0) return [];
-  if (btf === undefined) throw invalid(symbols[0]?.name ?? '', 'the object carries no BTF that says what it is');
+  if (btf === undefined) throw invalid(symbols[0], 'the object carries no BTF that says what it is');
   const declared = declaredExterns(btf);
   return symbols.map((symbol) => readExtern(btf, symbol, declared));
 }
@@ -59,7 +61,7 @@ function declaredExterns(btf: Btf): Map<string, Declaration> {
 function readExtern(btf: Btf, symbol: ElfSymbol, declared: ReadonlyMap<string, Declaration>): BpfExtern {
   const common = { name: symbol.name, weak: symbol.binding === 'weak' };
   const found = declared.get(symbol.name);
-  if (found === undefined) throw invalid(symbol.name, 'its BTF declaration in .ksyms or .kconfig is missing');
+  if (found === undefined) throw invalid(symbol, 'its BTF declaration in .ksyms or .kconfig is missing');
   const { type, section } = found;
   if (type.kind === 'func') return { ...common, kind: 'kfunc', typed: true, typeId: type.id };
   const typed = skipModifiers(btf, type.type).kind !== 'void';

@@ -1,5 +1,6 @@
+import type { BtfVariable } from '../btf/btf-type.ts';
 import { sizeOfType, skipModifiers } from '../btf/resolve-type.ts';
-import { findSection, type ElfRelocation, type ElfSection } from '../elf/elf-file.ts';
+import { findSection, type ElfRelocation, type ElfSection, type ElfSymbol } from '../elf/elf-file.ts';
 import { BpfObjectError } from '../errors.ts';
 import type { BpfExtern, BpfMap } from './bpf-object.ts';
 import { symbolsIn, variablesOf, type ObjectContext } from './context.ts';
@@ -28,6 +29,7 @@ export function readMaps(context: ObjectContext, functions: FunctionMap, externs
       'maps are defined by struct bpf_map_def, which libbpf 1.0 and newer refuse',
       {
         section: 'maps',
+        offset: 0,
         rule: 'libbpf 1.0: maps are defined in SEC(".maps") with BTF',
         hint: 'Define the maps in SEC(".maps"): https://docs.kernel.org/bpf/libbpf/libbpf_overview.html',
       },
@@ -91,19 +93,42 @@ function readDefined({ elf, btf }: ObjectContext, section: ElfSection, table: Ma
   if (btf === undefined) {
     throw new BpfObjectError('ERR_BTF_MISSING', 'maps are defined, but the object carries no BTF', {
       section: '.maps',
+      offset: 0,
+      rule: 'libbpf bpf_object__init_user_btf_maps',
     });
   }
   const symbols = symbolsIn(elf, section.index);
   const places = new Map<number, string>();
+  const names = new Set<string>();
   for (const variable of variablesOf(btf, '.maps')) {
     const symbol = symbols.get(variable.name);
     if (symbol === undefined) {
-      throw new BpfObjectError('ERR_MAP_INVALID', `map ${variable.name} has no symbol`, { section: '.maps' });
+      throw new BpfObjectError('ERR_MAP_INVALID', `map ${variable.name} has no symbol`, {
+        section: '.maps',
+        offset: 0,
+        rule: 'libbpf bpf_object__init_user_btf_map',
+      });
     }
+    checkMap(names, section, variable, symbol);
     places.set(symbol.value, variable.name);
-    table.maps.push(readMapDefinition(btf, variable.name, variable.type));
+    table.maps.push(readMapDefinition(btf, { name: variable.name, typeId: variable.type, offset: symbol.value }));
   }
   table.byPlace.set(section.index, places);
+}
+
+function checkMap(names: Set<string>, section: ElfSection, { name, linkage }: BtfVariable, symbol: ElfSymbol): void {
+  const fail = (message: string): never => {
+    throw new BpfObjectError('ERR_MAP_INVALID', `map ${name}: ${message}`, {
+      section: section.name,
+      offset: symbol.value,
+      rule: 'libbpf bpf_object__init_user_btf_map',
+    });
+  };
+  if (name === '') fail('it has no name');
+  if (linkage !== 'global') fail(`its linkage is ${linkage}; maps are global variables`);
+  if (symbol.value + symbol.size > section.size) fail('it does not end inside its section');
+  if (names.has(name)) fail('two maps have this name');
+  names.add(name);
 }
 
 function readStructOps(
@@ -122,6 +147,8 @@ function readStructOps(
     if (symbol === undefined || type.kind !== 'struct') {
       throw new BpfObjectError('ERR_MAP_INVALID', `struct_ops ${variable.name} is no struct with a symbol`, {
         section: section.name,
+        offset: symbol?.value ?? 0,
+        rule: 'libbpf init_struct_ops_maps',
       });
     }
     places.set(symbol.value, variable.name);

@@ -124,6 +124,7 @@ function addProgram(requirements: RequirementSet, { program, guards, reachOf }: 
       `program ${name}: libbpf knows no program type for this section`,
       {
         section: program.section,
+        offset: program.functions[0]?.offset ?? 0,
         rule: 'docs.kernel.org, "Program Types and ELF Sections"',
         hint: 'Name the section as libbpf does, e.g. SEC("raw_tp/sched_process_exec") or SEC("xdp").',
       },

@@ -6,14 +6,24 @@ import { CACHE, fetchDebianSource } from '../../../../tools/machine/debian-archi
 import type { CoreLoader } from '../../src/index.ts';
 
 const SOURCE = new URL('../driver/decide.c', import.meta.url).pathname;
+const OPEN_SOURCE = new URL('../driver/open.c', import.meta.url).pathname;
 /** Debian's packages of libbpf, by the rules that they decide by. */
 const SUITES = { 'libbpf-1.0': 'bookworm', 'libbpf-1.6': 'forky' } as const satisfies Record<CoreLoader, string>;
 
 /** Builds test/driver/decide.c with libbpf's source in it, once. `bigEndian`: as on a big-endian machine. @returns the program's path. */
 export function buildCoreDriver(loader: CoreLoader, bigEndian = false): string {
+  return buildDriver(SOURCE, loader, bigEndian);
+}
+
+/** Builds test/driver/open.c with libbpf's source, once. @returns the program's path. */
+export function buildOpenDriver(loader: CoreLoader): string {
+  return buildDriver(OPEN_SOURCE, loader, false);
+}
+
+function buildDriver(driver: string, loader: CoreLoader, bigEndian: boolean): string {
   const source = join(CACHE, 'sources', SUITES[loader], 'libbpf');
   fetchDebianSource(SUITES[loader], 'libbpf', source);
-  const digest = createHash('sha256').update(readFileSync(SOURCE)).digest('hex').slice(0, 16);
+  const digest = createHash('sha256').update(readFileSync(driver)).digest('hex').slice(0, 16);
   const output = join(CACHE, 'core-driver', `${loader}-${bigEndian ? 'be' : 'le'}-${digest}`);
   if (existsSync(output)) return output;
   mkdirSync(join(CACHE, 'core-driver'), { recursive: true });
@@ -28,9 +38,9 @@ export function buildCoreDriver(loader: CoreLoader, bigEndian = false): string {
   // What libbpf reckons on a big-endian machine: the byte order of the machine matters to this file alone.
   const swapped = ['-U__BYTE_ORDER__', '-D__BYTE_ORDER__=__ORDER_BIG_ENDIAN__'];
   gcc(...(bigEndian ? swapped : []), '-c', 'relo_core.c', '-o', `${part}.o`);
-  // The driver includes libbpf.c, which it watches.
+  // The driver of relocations includes libbpf.c, which it watches.
   const files = readdirSync(folder).filter((name) => /^(?!libbpf\.c|relo_core\.c).*\.c$/.test(name));
-  gcc('-o', part, SOURCE, `${part}.o`, ...files, '-lelf', '-lz');
+  gcc('-o', part, driver, `${part}.o`, ...(driver === SOURCE ? [] : ['libbpf.c']), ...files, '-lelf', '-lz');
   rmSync(`${part}.o`);
   renameSync(part, output);
   return output;
