@@ -173,6 +173,44 @@ describe('crafted BTF', () => {
     expect(resolveCoreRelocation(local, { kind: 'type-matches', typeId, access: '0' }, target).kind).toBe('error');
   });
 
+  it('anonymous structs that hold one another many times are searched in bounded time', () => {
+    const build = (levels: number): BtfBuilder => {
+      const builder = new BtfBuilder();
+      const int = builder.addInt('int', { size: 4 });
+      let type = builder.addStruct('', 4, [{ name: 'other', type: int, bitOffset: 0 }]);
+      for (let level = 0; level < levels; level++) {
+        type = builder.addStruct(
+          '',
+          4,
+          Array.from({ length: 8 }, () => ({ name: '', type, bitOffset: 0 })),
+        );
+      }
+      builder.addStruct('root', 4, [
+        { name: '', type, bitOffset: 0 },
+        { name: levels === 0 ? 'wanted' : 'none', type: int, bitOffset: 0 },
+      ]);
+      return builder;
+    };
+    const local = parseBtf(build(0).bytes());
+    const target = parseBtf(build(40).bytes());
+    const relocation = { kind: 'field-exists', typeId: local.require('root'), access: '0:1' } as const;
+    expect(resolveCoreRelocation(local, relocation, target)).toMatchObject({
+      kind: 'error',
+      reason: expect.stringContaining('steps'),
+    });
+  });
+
+  it('a hundred thousand types of one name are not all looked at', () => {
+    const builder = new BtfBuilder();
+    for (let count = 0; count < 100_000; count++) builder.addStruct('s', 4, []);
+    const local = new BtfBuilder();
+    const int = local.addInt('int', { size: 4 });
+    local.addStruct('s', 4, [{ name: 'a', type: int, bitOffset: 0 }]);
+    const relocation = { kind: 'field-exists', typeId: 2, access: '0:0' } as const;
+    const outcome = resolveCoreRelocation(parseBtf(local.bytes()), relocation, parseBtf(builder.bytes()));
+    expect(outcome).toMatchObject({ kind: 'error', reason: '100000 types are named s' });
+  });
+
   it('access strings are bounded', () => {
     const btf = parseBtf(base());
     for (const access of [

@@ -2,7 +2,13 @@ import { z } from 'zod';
 import { type BtfIndex, type Variant } from './btf-index.ts';
 import type { GuardGraph } from './guard-graph.ts';
 import { GuardGraphSchema } from './guard-graph-schema.ts';
-import { MAX_BTF_INDEX_SIZE, MAX_VARIANTS, MAX_VARIANT_GUARD_NODES, MAX_VARIANT_UNPACKED_SIZE } from './limits.ts';
+import {
+  MAX_ANSWERS,
+  MAX_BTF_INDEX_SIZE,
+  MAX_VARIANTS,
+  MAX_VARIANT_GUARD_NODES,
+  MAX_VARIANT_UNPACKED_SIZE,
+} from './limits.ts';
 import { MEDIA_TYPE_BTF_INDEX } from './media-types.ts';
 import { parseDocument } from './parse-document.ts';
 import {
@@ -88,6 +94,11 @@ function checkVariants(
   report: (path: (string | number)[], message: string) => void,
 ): void {
   const names = new Set<string>();
+  const answers = index.variants.reduce(
+    (sum, { programs, requirements }) => sum + programs.length * requirements.length,
+    0,
+  );
+  if (answers > MAX_ANSWERS) report(['variants'], `must have at most ${MAX_ANSWERS} programs times requirements`);
   for (const [i, variant] of index.variants.entries()) {
     const key = `${variant.name} ${variant.platform.architecture ?? ''} ${variant.platform.byteOrder}`;
     if (names.has(key)) report(['variants', i, 'name'], `variant "${variant.name}" stands twice for one platform`);

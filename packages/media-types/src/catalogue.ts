@@ -95,5 +95,10 @@ export const CatalogueSchema: z.ZodType<Catalogue> = z.looseObject({
  * @throws {DocumentError} with every broken rule named.
  */
 export function parseCatalogue(input: Uint8Array | string | object): Catalogue {
-  return parseDocument(input, { name: 'catalogue', schema: CatalogueSchema, maxSize: MAX_CATALOGUE_SIZE });
+  return parseDocument(input, {
+    name: 'catalogue',
+    schema: CatalogueSchema,
+    maxSize: MAX_CATALOGUE_SIZE,
+    maxValues: 4_000_000,
+  });
 }

@@ -22,6 +22,8 @@ export const MAX_CATALOGUE_SIZE: number = 32 * 1024 * 1024;
 export const MAX_GUARD_NODES = 4096;
 /** Guard graphs of one variant, all nodes together. */
 export const MAX_VARIANT_GUARD_NODES = 65_536;
+/** Programs of a variant times its requirements, all variants together: as many answers a verdict may hold. */
+export const MAX_ANSWERS = 4_194_304;
 /** The table of a BTF supplement. */
 export const MAX_SUPPLEMENT_TABLE_SIZE: number = 4 * 1024 * 1024;
 /** Kernels in one BTF supplement. */

@@ -1,6 +1,11 @@
 import type { z } from 'zod';
 import { DocumentError, type DocumentIssue } from './document-error.ts';
 
+/** How deep values may be nested. The standard's own go to 8; members that it does not name are carried along. */
+const MAX_DEPTH = 64;
+/** Values (members and elements) of a document: what checking them takes grows with their number, not with their bytes. */
+const MAX_VALUES = 500_000;
+
 /** How many broken rules one error lists; the rest is counted. */
 const MAX_ISSUES = 20;
 
@@ -11,6 +16,8 @@ export interface DocumentKind<T> {
   readonly schema: z.ZodType<T>;
   /** Upper bound in bytes, checked before decoding. */
   readonly maxSize: number;
+  /** Values in it. Default 500,000. */
+  readonly maxValues?: number;
 }
 
 /**
@@ -20,6 +27,7 @@ export interface DocumentKind<T> {
  */
 export function parseDocument<T>(input: Uint8Array | string | object, kind: DocumentKind<T>): T {
   const value = typeof input === 'string' || input instanceof Uint8Array ? parseJson(input, kind) : input;
+  checkShape(value, kind);
   const result = kind.schema.safeParse(value);
   if (result.success) return result.data;
   const issues: DocumentIssue[] = result.error.issues.slice(0, MAX_ISSUES).map((issue) => locateIssue(issue));
@@ -60,6 +68,35 @@ function parseJson(input: Uint8Array | string, kind: DocumentKind<unknown>): unk
     return JSON.parse(text);
   } catch (cause) {
     throw new DocumentError('ERR_DOCUMENT_NOT_JSON', kind.name, `the ${kind.name} is not JSON in UTF-8`, { cause });
+  }
+}
+
+/** Bounds what is checked, printed and written later, parts of which go down by recursion. Itself it does not. */
+function checkShape(root: unknown, { name, maxValues = MAX_VALUES }: DocumentKind<unknown>): void {
+  let level: unknown[] = [root];
+  let count = 0;
+  for (let depth = 0; level.length > 0; depth++) {
+    if (depth > MAX_DEPTH) {
+      throw new DocumentError(
+        'ERR_DOCUMENT_INVALID',
+        name,
+        `the ${name} nests values deeper than ${MAX_DEPTH} levels`,
+        {
+          issues: [{ path: '', message: `must be nested at most ${MAX_DEPTH} levels deep` }],
+        },
+      );
+    }
+    const next: unknown[] = [];
+    for (const value of level) {
+      if (typeof value !== 'object' || value === null) continue;
+      const members = Object.values(value) as unknown[];
+      count += members.length;
+      if (count > maxValues) {
+        throw new DocumentError('ERR_DOCUMENT_TOO_LARGE', name, `the ${name} has more than ${maxValues} values`);
+      }
+      for (const member of members) if (typeof member === 'object') next.push(member);
+    }
+    level = next;
   }
 }
 

@@ -30,8 +30,11 @@ export function explainSelection(selection: Selection): string {
     { variant: 'VARIANT', outcome: 'OUTCOME', reason: 'REASON' },
     ...countUnknown(selectionRows(selection)),
   ];
-  const variantWidth = Math.max(...rows.map(({ variant }) => variant.length));
-  const outcomeWidth = Math.max(...rows.map(({ outcome }) => outcome.length));
+  // Not by spreading: there may be more rows than a call takes arguments.
+  const widthOf = (column: 'variant' | 'outcome'): number =>
+    rows.reduce((width, row) => Math.max(width, row[column].length), 0);
+  const variantWidth = widthOf('variant');
+  const outcomeWidth = widthOf('outcome');
   return rows
     .map(
       ({ variant, outcome, reason }) => `${variant.padEnd(variantWidth)}  ${outcome.padEnd(outcomeWidth)}  ${reason}`,

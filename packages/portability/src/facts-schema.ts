@@ -10,7 +10,7 @@ import {
   Word,
 } from '@bpfship/media-types';
 import { z } from 'zod';
-import type { KernelFacts } from './facts.ts';
+import type { KernelFacts, Packed } from './facts.ts';
 
 /** Kernel facts, in bytes: room for the largest kernel's BTF as base64 (spec/kernel-facts.md, "Limits"). */
 export const MAX_KERNEL_FACTS_SIZE: number = 64 * 1024 * 1024;
@@ -94,6 +94,15 @@ export const KernelFactsSchema: z.ZodType<KernelFacts> = z
   })
   .check((ctx) => {
     const { btf } = ctx.value;
+    const unpacked = packedIn(ctx.value).reduce((sum, { size }) => sum + size, 0);
+    if (unpacked > MAX_KERNEL_FACTS_SIZE) {
+      ctx.issues.push({
+        code: 'custom',
+        path: [],
+        message: `must unpack to at most ${MAX_KERNEL_FACTS_SIZE} bytes, not ${unpacked}`,
+        input: ctx.value,
+      });
+    }
     for (const member of ['data', 'compact'] as const) {
       if (btf.available || btf[member] === undefined) continue;
       ctx.issues.push({
@@ -104,6 +113,12 @@ export const KernelFactsSchema: z.ZodType<KernelFacts> = z
       });
     }
   });
+
+function packedIn({ btf, symbols, tracepoints, modules = {} }: KernelFacts): Packed[] {
+  const parts = [btf.compact, symbols?.functions, symbols?.variables, tracepoints];
+  for (const { btf: module } of Object.values(modules)) parts.push(module);
+  return parts.filter((part) => part !== undefined);
+}
 
 /**
  * Reads and checks a kernel facts document.

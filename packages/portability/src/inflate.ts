@@ -30,6 +30,8 @@ let fixedCodes: [Code, Code] | undefined;
  * @throws {RangeError} where the stream is broken, or is not of that size.
  */
 export function inflate(input: Uint8Array, size: number): Uint8Array {
+  // Deflate packs at most 1032 bytes into one.
+  if (size > 1032 * input.length) broken();
   if (input.length < 2 || (input[0] ?? 0) % 16 !== 8 || ((input[0] ?? 0) * 256 + (input[1] ?? 0)) % 31 !== 0) broken();
   return new Inflater(input, size).run();
 }
@@ -45,10 +47,13 @@ class Inflater {
   #end = 0;
   #hold = 0;
   #held = 0;
+  /** Cells of code tables that may still be filled. */
+  #cells: number;
 
   constructor(input: Uint8Array, size: number) {
     this.#input = input;
     this.#output = new Uint8Array(size);
+    this.#cells = 1_048_576 + 8 * size;
   }
 
   run(): Uint8Array {
@@ -146,7 +151,11 @@ class Inflater {
       all.fill(value, i, i + times);
       i += times;
     }
-    return [makeCode(all.subarray(0, literals)), makeCode(all.subarray(literals))];
+    const codes: [Code, Code] = [makeCode(all.subarray(0, literals)), makeCode(all.subarray(literals))];
+    // Blocks of nothing but codes cost more than they say: compressors end a block every some thousand bytes.
+    this.#cells -= codes[0].table.length + codes[1].table.length;
+    if (this.#cells < 0) broken();
+    return codes;
   }
 }
 

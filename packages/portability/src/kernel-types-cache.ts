@@ -47,6 +47,9 @@ interface Step {
 interface Cursor {
   step: Step;
   path: LocalRelocation[];
+  /** The kernel that was asked last, and how many of the path. */
+  kernel?: KernelTypes;
+  asked: number;
 }
 
 /**
@@ -107,19 +110,23 @@ function remember(open: () => KernelTypes): KernelTypes {
     hasInModules: (kind, name) => once(answers.hasInModules, `${kind} ${name}`, () => open().hasInModules(kind, name)),
     enumerators: (name) => once(answers.enumerators, name, () => open().enumerators(name)),
     relocate(local, relocation) {
-      const cursor = cursors.get(local) ?? { step: stepOf(answers.relocations, local.source), path: [] };
+      const cursor = cursors.get(local) ?? { step: stepOf(answers.relocations, local.source), path: [], asked: 0 };
       cursors.set(local, cursor);
       cursor.step = stepOf(cursor.step.next, keyOf(relocation));
       cursor.path.push(relocation);
-      return (cursor.step.answer ??= resolveAgain(open(), local, cursor.path));
+      return (cursor.step.answer ??= resolveUpTo(cursor, open(), local));
     },
   };
 }
 
-/** Relocations are resolved in order; to ask one is to have asked those before it. Asking again changes nothing. */
-function resolveAgain(types: KernelTypes, local: LocalTypes, path: readonly LocalRelocation[]): RelocationAnswer {
+/** Relocations are resolved in order; to ask one is to have asked those before it. */
+function resolveUpTo(cursor: Cursor, kernel: KernelTypes, local: LocalTypes): RelocationAnswer {
+  // Where the kernel's BTF was read anew in between, nothing is asked yet.
+  if (cursor.kernel !== kernel) cursor.asked = 0;
   let answer: RelocationAnswer = { outcome: 'poison' };
-  for (const relocation of path) answer = types.relocate(local, relocation);
+  for (const relocation of cursor.path.slice(cursor.asked)) answer = kernel.relocate(local, relocation);
+  cursor.kernel = kernel;
+  cursor.asked = cursor.path.length;
   return answer;
 }
 

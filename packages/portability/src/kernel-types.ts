@@ -166,7 +166,7 @@ function readModuleBtf(bytes: Uint8Array, base: Btf): Btf[] {
 function enumeratorsOf(btf: Btf, enumName: string): ReadonlySet<string> | undefined {
   // By kind: without one, the names of all functions would have to be indexed too.
   const ids = [...btf.typesNamed(enumName, 'enum'), ...btf.typesNamed(enumName, 'enum64')];
-  const type = ids.length === 0 ? undefined : btf.type(Math.min(...ids));
+  const type = ids.length === 0 ? undefined : btf.type(ids.reduce((lowest, id) => Math.min(lowest, id)));
   return type?.kind === 'enum' || type?.kind === 'enum64' ? new Set(type.values.map(({ name }) => name)) : undefined;
 }
 
