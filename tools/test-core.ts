@@ -4,7 +4,7 @@ import { join } from 'node:path';
 // `npm run test:core`: the whole comparison of CO-RE decisions with libbpf's own code, of which `npm test` runs a slice. Compiles some 250
 // objects and reads six kernels' BTF, all fetched once into .cache/. Arguments are passed to vitest.
 const ROOT = join(import.meta.dirname, '..');
-const FILES = ['core-real', 'core-random', 'core-modules', 'core-differential'];
+const FILES = ['core-real', 'core-kernels', 'core-random', 'core-modules', 'core-differential'];
 const { status } = spawnSync(
   process.execPath,
   [

@@ -11,6 +11,7 @@ interface FactsResult {
   release: string;
   objects: number;
   different: string[];
+  loads: Record<string, { verdict: string; kernel: boolean }>;
   features: Record<string, boolean>;
   programTypes: Record<string, boolean>;
   mapTypes: Record<string, boolean>;
@@ -37,6 +38,11 @@ const SOURCES: readonly string[] = [
   `extern const void do_exit __ksym; extern const int runqueues __ksym; extern int CONFIG_BPF __kconfig __weak;
    SEC("raw_tp/sys_enter") int a(void *c) { return (long)&do_exit + (long)&runqueues + CONFIG_BPF; }`,
 ];
+/** Types that only the module nf_conntrack has: by file, whether the field is there. */
+const OF_MODULE = { 'module-field.o': 'users4', 'module-no-field.o': 'no_such_field' } as const;
+const ofModule = (field: string): string =>
+  `struct nf_conntrack_net { unsigned int ${field}; } __attribute__((preserve_access_index));
+   SEC("raw_tp/sys_enter") int a(void *c) { return __builtin_preserve_field_info(((struct nf_conntrack_net *)0)->${field}, 0) + 1; }`;
 
 const kernels = (process.env['BPFSHIP_TEST_KERNELS'] ?? '5.10,6.12').split(',');
 const itInGuest = itNeeds('qemu', 'debian-archive');
@@ -45,6 +51,8 @@ let folder: string;
 beforeAll(() => {
   folder = mkdtempSync(join(tmpdir(), 'bpfship-objects-'));
   for (const [i, source] of SOURCES.entries()) writeFileSync(join(folder, `${i}.o`), compileObject(source));
+  for (const [file, field] of Object.entries(OF_MODULE))
+    writeFileSync(join(folder, file), compileObject(ofModule(field)));
 });
 afterAll(() => rmSync(folder, { recursive: true, force: true }));
 
@@ -59,11 +67,18 @@ describe.each(kernels)('kernel facts of Debian’s Linux %s in qemu', (series) =
           '/bpfship/test/guest/compare-facts.ts': join(import.meta.dirname, '..', 'guest', 'compare-facts.ts'),
         },
         command: 'cd /bpfship && node test/guest/compare-facts.ts',
+        modules: ['nf_conntrack'],
       });
       expect(status, output.slice(-4000)).toBe(0);
       const line = output.split('\n').find((text) => text.startsWith('facts-result:')) ?? '';
       const result = JSON.parse(line.slice('facts-result:'.length)) as FactsResult;
-      expect(result).toMatchObject({ objects: SOURCES.length, different: [] });
+      expect(result).toMatchObject({ objects: SOURCES.length + Object.keys(OF_MODULE).length, different: [] });
+      // Modules show their BTF since 5.11.
+      const there = series !== '5.10';
+      expect(result.loads).toMatchObject({
+        'module-field.o': { verdict: there ? 'yes' : 'no', kernel: there },
+        'module-no-field.o': { verdict: 'no', kernel: false },
+      });
       const at = SINCE.findIndex(([since]) => since === series);
       for (const [i, [, features]] of SINCE.entries()) {
         const told = Object.fromEntries(features.map((feature) => [feature, result.features[feature]]));

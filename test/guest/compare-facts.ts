@@ -12,13 +12,14 @@ import {
   readKernelFacts,
 } from '../../packages/runtime-shim/dist/index.js';
 
-// Runs inside a qemu guest: whether exported facts decide about every object in a folder as the node itself does.
+// Runs inside a qemu guest: whether exported facts decide about every object in a folder as the node itself does, and what the kernel says.
 const FOLDER = '/work/objects';
 
 const kernel = openKernel();
 const btf = await readKernelBtf();
 const exported = parseKernelFacts(kernelFactsBytes(await exportKernelFacts({ kernel, btf })));
 const different: string[] = [];
+const loads: Record<string, { verdict: string; kernel: boolean }> = {};
 const objects = readdirSync(FOLDER);
 for (const name of objects) {
   const object = readBpfObject(readFileSync(`${FOLDER}/${name}`));
@@ -39,8 +40,19 @@ for (const name of objects) {
   const facts = await readKernelFacts({ kernel, btf, for: neededFacts([variant]) });
   const here = decide({ index, facts, modules: loadedModules(), ...(btf ? { btf } : {}) });
   if (!isDeepStrictEqual(decide({ index, facts: exported }), here)) different.push(name);
+  loads[name] = { verdict: here.verdicts[0]?.loads ?? 'unknown', kernel: await loadsHere(name) };
 }
 const { features, programTypes, mapTypes } = exported;
-const result = { release: release(), objects: objects.length, different, features, programTypes, mapTypes };
+const result = { release: release(), objects: objects.length, different, loads, features, programTypes, mapTypes };
 process.stdout.write(`facts-result:${JSON.stringify(result)}\n`);
 await kernel[Symbol.asyncDispose]();
+
+async function loadsHere(name: string): Promise<boolean> {
+  try {
+    const { id } = await kernel.load({ name, bytes: readFileSync(`${FOLDER}/${name}`), trial: {} });
+    await kernel.close(id);
+    return true;
+  } catch {
+    return false;
+  }
+}

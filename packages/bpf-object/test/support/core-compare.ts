@@ -13,6 +13,8 @@ export interface Comparison {
   outcomes: Map<string, number>;
   /** Relocations after whose decision fewer candidates were left than before. */
   pruned: number;
+  /** Those of them that were decided from the index too; a later decision about the type goes by what was left. */
+  prunedFromIndex: number;
   /** Relocations whose candidates modules hold. */
   inModules: number;
   /** Objects that libbpf does not open. */
@@ -36,6 +38,7 @@ export function compareWithLibbpf(cases: readonly CoreCase[], options: CompareOp
     fromIndex: 0,
     outcomes: new Map(),
     pruned: 0,
+    prunedFromIndex: 0,
     inModules: 0,
     refused: [],
     differences: [],
@@ -56,7 +59,9 @@ export function compareWithLibbpf(cases: readonly CoreCase[], options: CompareOp
     };
     compareObject(theirs, decideFromObject(bytes, opened.target, loader), note('object'));
     seen.decisions += theirs.size;
-    seen.fromIndex += compareIndex(theirs, decideFromIndex(bytes, opened.target, loader), note('index'));
+    const fromIndex = compareIndex(theirs, decideFromIndex(bytes, opened.target, loader), note('index'));
+    seen.fromIndex += fromIndex.length;
+    seen.prunedFromIndex += fromIndex.filter(isPruned).length;
   }
   return seen;
 }
@@ -74,9 +79,13 @@ function count(seen: Comparison, decisions: ReadonlyMap<string, CoreDecision>): 
   for (const { action, candidates, left } of decisions.values()) {
     const word = /^\d/.test(action) ? 'value' : action;
     seen.outcomes.set(word, (seen.outcomes.get(word) ?? 0) + 1);
-    if (left !== undefined && left.length < candidates.length) seen.pruned++;
+    if (isPruned({ left, candidates })) seen.pruned++;
     if (candidates.some((id) => id.includes(':'))) seen.inModules++;
   }
+}
+
+function isPruned({ left, candidates }: Pick<CoreDecision, 'left' | 'candidates'>): boolean {
+  return left !== undefined && left.length < candidates.length;
 }
 
 function compareObject(
@@ -98,12 +107,12 @@ function compareIndex(
   theirs: ReadonlyMap<string, CoreDecision>,
   ours: ReadonlyMap<string, CoreDecision>,
   note: (text: string) => void,
-): number {
-  let compared = 0;
+): CoreDecision[] {
+  const compared: CoreDecision[] = [];
   for (const [key, decision] of theirs) {
     const own = ours.get(key);
     if (own === undefined) continue;
-    compared++;
+    compared.push(decision);
     if (own.action !== decision.action) note(`${key}: libbpf ${decision.action}, ours ${own.action}`);
   }
   return compared;
