@@ -1,3 +1,4 @@
+import { CallTrial } from './call-trial.ts';
 import {
   addNumber,
   CALL,
@@ -28,19 +29,26 @@ const NO_KERNEL_CALLS =
 /** The line on which the verifier stands at the call. */
 const AT_CALL = /^\d+: \(85\) call/m;
 
-/** A program that calls something, and the verifier's words where it may not. */
+/** Something to call, and the verifier's words where it may not be called. */
 interface Call {
-  instructions: Instruction[];
+  instruction: Instruction;
   refusal: RegExp;
   /** The words where no program may. */
-  never?: RegExp;
+  never: RegExp;
 }
+
+/** Calls by what their immediate stands for. */
+const HELPER: Call = { instruction: CALL(0), refusal: NO_SUCH_HELPER, never: UNKNOWN_HELPER };
+const KERNEL_FUNCTION: Call = { instruction: callKernel(0), refusal: NO_SUCH_FUNCTION, never: NO_KERNEL_CALLS };
 
 /** Asks whether programs of a type may call something. Kept: its forms take some trials to find. */
 export class CallProbes {
   readonly #bpf: Bpf;
   readonly #attempt: Try;
   readonly #forms = new Map<string, ProgramForm[]>();
+  readonly #trials = new Map<Call, Map<ProgramForm, CallTrial>>();
+  /** Numbers for which the kernel has no helper. */
+  readonly #noHelper = new Set<number>();
 
   constructor(bpf: Bpf, attempt: Try) {
     this.#bpf = bpf;
@@ -54,15 +62,16 @@ export class CallProbes {
   helper(type: string, number: number, form?: string): boolean | undefined {
     const all = this.#formsOf(type);
     const forms = form === undefined ? all : formsNamed(all, form);
-    return this.#callable(type, forms, { instructions: [CALL(number), EXIT], refusal: NO_SUCH_HELPER });
+    if (forms.length > 0 && this.#noHelper.has(number)) return false;
+    const { answer, isUnknown } = this.#callable(type, forms, HELPER, number);
+    if (isUnknown) this.#noHelper.add(number);
+    return answer;
   }
 
   /** Whether programs of a type may call a kernel function (BPF_CALL with BPF_PSEUDO_KFUNC_CALL, 5.13). */
   kernelFunction(type: string, name: string): boolean | undefined {
     const id = this.#bpf.kernelBtfId('func', name);
-    if (id === undefined) return undefined;
-    const call = { instructions: [callKernel(id), EXIT], refusal: NO_SUCH_FUNCTION, never: NO_KERNEL_CALLS };
-    return this.#callable(type, this.#formsOf(type), call);
+    return id === undefined ? undefined : this.#callable(type, this.#formsOf(type), KERNEL_FUNCTION, id).answer;
   }
 
   /** The verifier looks the address up in the kernel's symbols (6.4), which takes a thousandth of what reading them all does. */
@@ -80,17 +89,34 @@ export class CallProbes {
     return forms;
   }
 
-  #callable(type: string, forms: readonly ProgramForm[], { instructions, refusal, never }: Call): boolean | undefined {
+  /** @returns `isUnknown` where the verifier said that no program may call it. */
+  #callable(
+    type: string,
+    forms: readonly ProgramForm[],
+    call: Call,
+    target: number,
+  ): { answer: boolean | undefined; isUnknown?: true } {
     let answer: boolean | undefined;
     for (const form of forms) {
-      const { result, log } = this.#attempt({ type, instructions, ...form });
-      if (result >= 0) return true;
-      if (UNKNOWN_HELPER.test(log) || never?.test(log)) return false;
-      if (refusal.test(log)) answer = false;
+      const { result, log } = this.#trial(type, form, call).run(target);
+      if (result >= 0) return { answer: true };
+      if (call.never.test(log)) return { answer: false, isUnknown: true };
+      if (call.refusal.test(log)) answer = false;
       // Where the verifier never came to the call, nothing is known: a missing right, a type or target that the kernel has not.
-      else if (AT_CALL.test(log)) return true;
+      else if (AT_CALL.test(log)) return { answer: true };
     }
-    return answer;
+    return { answer };
+  }
+
+  #trial(type: string, form: ProgramForm, call: Call): CallTrial {
+    const trials = this.#trials.get(call) ?? new Map<ProgramForm, CallTrial>();
+    this.#trials.set(call, trials);
+    let trial = trials.get(form);
+    if (!trial) {
+      const instructions = [call.instruction, EXIT];
+      trials.set(form, (trial = new CallTrial(this.#bpf, { type, instructions, ...form })));
+    }
+    return trial;
   }
 }
 

@@ -4,7 +4,7 @@ import { type Bpf, COMMAND } from './native/bpf.ts';
 import { ATTACH_TYPES, PROGRAM_TYPES } from './native/names.ts';
 
 /** Bytes of verifier log that a trial reads. */
-const LOG_SIZE = 4096;
+export const LOG_SIZE = 4096;
 /** Bytes of `struct bpf_func_info`. */
 const FUNCTION_INFO_SIZE = 8;
 
@@ -68,13 +68,13 @@ export function tryProgram(bpf: Bpf, program: TrialProgram): TrialResult {
   }
 }
 
-/** Writes `union bpf_attr` for BPF_PROG_LOAD. */
-export function fillProgram(attr: Buffer, arena: Arena, program: TrialProgram): void {
+/** Writes `union bpf_attr` for BPF_PROG_LOAD. @param placed - where the instructions are already. Default: they are copied into the arena. */
+export function fillProgram(attr: Buffer, arena: Arena, program: TrialProgram, placed?: bigint): void {
   const { type, instructions, flags = 0, btf } = program;
   const bytes = assemble(instructions);
   attr.writeUInt32LE(PROGRAM_TYPES.indexOf(type), 0);
   attr.writeUInt32LE(bytes.length / 8, 4);
-  attr.writeBigUInt64LE(arena.copy(bytes), 8);
+  attr.writeBigUInt64LE(placed ?? arena.copy(bytes), 8);
   attr.writeBigUInt64LE(arena.string('GPL'), 16);
   attr.writeUInt32LE(flags, 44);
   attr.writeUInt32LE(program.attachType ?? Math.max(ATTACH_TYPES.indexOf(EXPECTED_ATTACH_TYPE[type] ?? ''), 0), 68);

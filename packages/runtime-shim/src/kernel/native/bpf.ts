@@ -57,14 +57,25 @@ export class Bpf {
   /** Calls with an attribute that `fill` writes; what it allocates lives until the call is over. */
   call(command: number, fill: (attr: Buffer, arena: Arena) => void, size: number = ATTR_SIZE): number {
     using arena = new Arena();
+    return this.callWith(command, this.attribute(fill, arena, size));
+  }
+
+  /** An attribute for {@link callWith}, which holds addresses in the arena. */
+  attribute(fill: (attr: Buffer, arena: Arena) => void, arena: Arena = new Arena(), size: number = ATTR_SIZE): Buffer {
     const attr = Buffer.alloc(size);
     fill(attr, arena);
-    const call = (): number => {
-      const result = this.native.syscall(this.#number, command, attr, size);
-      return result < 0 ? -this.native.errno() : result;
-    };
-    const result = call();
-    return result === -EPERM && this.#raiseMemoryLimit() ? call() : result;
+    return attr;
+  }
+
+  /** Calls with an attribute that is written already. */
+  callWith(command: number, attr: Buffer): number {
+    const result = this.#callOnce(command, attr);
+    return result === -EPERM && this.#raiseMemoryLimit() ? this.#callOnce(command, attr) : result;
+  }
+
+  #callOnce(command: number, attr: Buffer): number {
+    const result = this.native.syscall(this.#number, command, attr, attr.length);
+    return result < 0 ? -this.native.errno() : result;
   }
 
   /** Kernels before 5.11 count maps and programs as locked memory; libbpf does the same before it loads. @returns whether to try again. */
