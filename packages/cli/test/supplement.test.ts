@@ -1,9 +1,11 @@
 import { execFile } from 'node:child_process';
-import { existsSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs';
+import { existsSync, mkdirSync, readFileSync, renameSync, writeFileSync } from 'node:fs';
 import { release, version } from 'node:os';
+import type { IncomingMessage } from 'node:http';
 import { join } from 'node:path';
 import { promisify } from 'node:util';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { BtfBuilder } from '@bpfship/bpf-object';
 import { createRegistry, type Registry } from '@bpfship/registry-dev';
 import { BIN, cleanEnvironment, spawnCli } from './support/cli.ts';
 import { PASSWORD, succeed } from './support/packed-service.ts';
@@ -39,6 +41,8 @@ variants:
 let folder: TemporaryFolder;
 let registry: Registry;
 let reference: string;
+/** Paths of the requests that the registry answered, with their methods. */
+let requests: string[] = [];
 const env = { BPFSHIP_PASSWORD: PASSWORD };
 
 interface Installed {
@@ -79,6 +83,16 @@ function policy(...supplementKeys: string[]): string {
   return path;
 }
 
+/** A file with BTF of a kernel that has the field at another place. */
+function otherBtf(bitOffset: number): string {
+  const builder = new BtfBuilder();
+  const int = builder.addInt('int', { size: 4, encoding: 1 });
+  builder.addStruct('task_struct', 64, [{ name: 'tgid', type: int, bitOffset }]);
+  const path = folder.file(`other-${bitOffset}.btf`);
+  writeFileSync(path, builder.bytes());
+  return path;
+}
+
 function kernels(name: string, entry: object): string {
   const path = folder.file(name);
   writeFileSync(path, JSON.stringify([{ architecture: 'amd64', btf: KERNEL_BTF, ...entry }]));
@@ -88,7 +102,11 @@ function kernels(name: string, entry: object): string {
 describe.skipIf(!CAN_HIDE_BTF || process.arch !== 'x64')('a kernel without BTF', () => {
   beforeAll(async () => {
     folder = temporaryFolder();
-    registry = await createRegistry({ root: folder.file('registry') });
+    const intercept = ({ method = '', url = '' }: IncomingMessage): boolean => {
+      requests.push(`${method} ${url}`);
+      return false;
+    };
+    registry = await createRegistry({ root: folder.file('registry'), intercept });
     reference = `${registry.host}/demo/no-btf:1.0.0`;
     mkdirSync(folder.file('project/src'), { recursive: true });
     mkdirSync(folder.file('bpffs'));
@@ -151,6 +169,67 @@ describe.skipIf(!CAN_HIDE_BTF || process.arch !== 'x64')('a kernel without BTF',
       detail: expect.stringContaining('exact match'),
       bytes: size,
     });
+  }, 60_000);
+
+  it('takes a kernel that is declared near only where its options are checked and agree, and fetches one blob', async () => {
+    // The same package elsewhere, with no supplement yet; whoever signed it is gone.
+    const elsewhere = `${registry.host}/demo/near:1.0.0`;
+    await succeed(['push', `${folder.file('layout')}:1.0.0`, elsewhere]);
+    renameSync(folder.file('acme.key'), folder.file('gone.key'));
+    const install = (): Promise<Installed> =>
+      onNodeWithoutBtf(['install', elsewhere, '--policy', policy('btf'), '-j'], ['uninstall', 'demo/no-btf']);
+    const add = async (name: string, entries: object[]): Promise<{ layers: number; kernels: { btf: string }[] }> => {
+      const path = folder.file(name);
+      writeFileSync(
+        path,
+        JSON.stringify(entries.map((entry) => ({ architecture: 'amd64', btf: KERNEL_BTF, ...entry }))),
+      );
+      const { stdout } = await spawnCli(
+        ['supplement', elsewhere, '--kernels', path, '--key', folder.file('btf.key'), '-j'],
+        { env },
+      );
+      return JSON.parse(stdout) as { layers: number; kernels: { btf: string }[] };
+    };
+    const near = (kconfig: object, pattern = `${release().split('.')[0]}.*`): object => ({
+      release: '4.9.0-1-built',
+      near: { release: pattern, kconfig },
+    });
+    await add('differs.json', [near({ CONFIG_BPF_SYSCALL: 'y', CONFIG_HZ: '12345' })]);
+    await add('elsewhere.json', [near({ CONFIG_BPF_SYSCALL: 'y' }, '0.*')]);
+    expect((await install()).status).toBe(20);
+    // A new kernel, and others in the same artifact.
+    const { layers, kernels: added } = await add('near.json', [
+      near({ CONFIG_BPF_SYSCALL: 'y', CONFIG_BPF: 'y' }),
+      ...[64, 128].map((bitOffset, n) => ({ release: `5.${n}.0-other`, btf: otherBtf(bitOffset) })),
+    ]);
+    expect(layers).toBe(3);
+    requests = [];
+    const { status, stdout } = await install();
+    expect([status, stdout]).toEqual([0, expect.stringContaining('near match')]);
+    const fetched = requests.filter((line) => added.some(({ btf }) => line.endsWith(btf)));
+    expect(fetched).toEqual([`GET /v2/demo/near/blobs/${added[0]?.btf}`]);
+    expect(requests.length).toBeLessThan(40);
+    // Two that are near and disagree: no guess.
+    await add('disagrees.json', [{ ...near({ CONFIG_BPF_SYSCALL: 'y' }), release: '4.10.0', btf: otherBtf(192) }]);
+    expect((await install()).status).toBe(20);
+    renameSync(folder.file('gone.key'), folder.file('acme.key'));
+  }, 120_000);
+
+  it('is never used for programs at hooks that need BTF of the kernel itself', async () => {
+    const fentry = `${registry.host}/demo/fentry:1.0.0`;
+    const project = folder.file('fentry');
+    mkdirSync(join(project, 'src'), { recursive: true });
+    writeFileSync(join(project, 'ebpf-service.yaml'), PROJECT.replace('no-btf', 'fentry'));
+    writeFileSync(join(project, 'src/only.bpf.c'), SOURCE.replace('raw_tp/sched_process_exec', 'fentry/do_exit'));
+    await succeed(['build', project]);
+    await succeed(['pack', project, '--output', folder.file('fentry-layout')]);
+    const layout = `${folder.file('fentry-layout')}:1.0.0`;
+    await succeed(['sign', '--key', folder.file('acme.key'), '--oci-layout', layout], env);
+    await succeed(['push', layout, fentry]);
+    const own = kernels('fentry.json', { release: release() });
+    await succeed(['supplement', fentry, '--kernels', own, '--key', folder.file('btf.key')], env);
+    const { status } = await onNodeWithoutBtf(['install', fentry, '--policy', policy('btf')]);
+    expect(status).toBe(20);
   }, 60_000);
 
   it('does not change anything for a kernel that has BTF', async () => {

@@ -46,7 +46,8 @@ export async function readKernelFacts(options: ReadFactsOptions): Promise<Kernel
     readPrivileges(),
     readHooks({ requirements: options.for ?? [], btf, kernel }),
     readSystemState(),
-    needsConfig(options.for) ? readKernelConfig(release()) : undefined,
+    // By its options a kernel without BTF is near to one that a supplement names (spec/btf-supplements.md, "Choice").
+    needsConfig(options.for) || !btf ? readKernelConfig(release()) : undefined,
     kernel.library().then(({ version }) => readKernelVersion(version)),
     needsInterfaces(options.for) ? kernel.interfaces() : undefined,
     options.includeBtf ? describeModules('/sys/kernel/btf', true) : undefined,
