@@ -8,7 +8,7 @@ const FOLDER = join(import.meta.dirname, 'idioms');
 const MAPS = 30;
 
 /** To these the instructions do not matter, or not much. */
-const ONE_FLAVOUR: ReadonlySet<string> = new Set(['maps', 'hooks', 'forms', 'licence']);
+const ONE_FLAVOUR: ReadonlySet<string> = new Set(['maps', 'hooks', 'fields', 'forms', 'licence', 'returns']);
 
 /** How one source is compiled: the same guard becomes other instructions. */
 export interface Flavour {

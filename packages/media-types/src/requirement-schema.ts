@@ -48,6 +48,7 @@ const known = [
     programs: Programs,
     guarded: Programs.exactOptional(),
   }),
+  z.looseObject({ kind: z.literal('return-value'), value: Word, hook: Word, programs: Programs }),
 ] as const;
 
 const kindNames = known.map((schema) => schema.shape.kind.value);

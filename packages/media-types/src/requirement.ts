@@ -121,6 +121,16 @@ export interface KfuncRequirement {
   guarded?: GuardedPrograms;
 }
 
+/** The program ends with a value that no kernel takes from its hook. */
+export interface ReturnValueRequirement {
+  kind: 'return-value';
+  /** A decimal number, or `unset` where the program returns without a value. */
+  value: string;
+  /** libbpf's attach type, or the program type where there is none, e.g. `cgroup_inet4_connect`. */
+  hook: string;
+  programs: string[];
+}
+
 /** A requirement of a kind that this version of the standard knows. */
 export type KnownRequirement =
   | ProgramTypeRequirement
@@ -131,7 +141,8 @@ export type KnownRequirement =
   | CoreRelocationRequirement
   | KconfigRequirement
   | KsymRequirement
-  | KfuncRequirement;
+  | KfuncRequirement
+  | ReturnValueRequirement;
 
 /** A requirement of a kind from a later version of the standard: its verdict is uncertain. */
 export interface UnknownRequirement {
@@ -151,6 +162,7 @@ const KNOWN_KINDS: ReadonlySet<string> = new Set<KnownRequirement['kind']>([
   'kconfig',
   'ksym',
   'kfunc',
+  'return-value',
 ]);
 
 /** Whether this version of the standard knows the requirement's kind. */

@@ -15,7 +15,7 @@ import {
   type MachineState,
 } from './machine-state.ts';
 import { hasAbility } from './stack-memory.ts';
-import { POINTER, UNKNOWN, type Value } from './value.ts';
+import { POINTER, UNKNOWN, UNSET, type Value } from './value.ts';
 
 /** bpf_map_lookup_elem */
 const MAP_LOOKUP = 1;
@@ -31,7 +31,10 @@ const MAX_FRAMES = 8;
 
 export function returnFrom(graph: GraphBuilder, state: MachineState, node: RawNode): boolean {
   const { caller, callback } = innermost(state);
-  if (caller === undefined) return false;
+  if (caller === undefined) {
+    noteReturn(graph, state, node);
+    return false;
+  }
   if (callback) node.next.push(graph.intern(again(state, callback)));
   state.frames.pop();
   state.at = caller.at;
@@ -41,6 +44,13 @@ export function returnFrom(graph: GraphBuilder, state: MachineState, node: RawNo
   if (!callback) return true;
   node.next.push(graph.intern(state));
   return false;
+}
+
+function noteReturn(graph: GraphBuilder, state: MachineState, node: RawNode): void {
+  if (graph.image.returnsOf === undefined || innermost(state).function !== graph.image.returnsOf) return;
+  const result = readRegister(state, 0);
+  const value = result === UNSET ? 'unset' : result.kind === 'known' ? result.value : undefined;
+  if (value !== undefined) graph.site(node, `x${value}`, { kind: 'return', value });
 }
 
 export function enterCall(

@@ -5,7 +5,9 @@ export type Site =
   | { kind: 'relocation'; function: number; record: number }
   | { kind: 'helper'; number: number }
   | { kind: 'kfunc'; name: string }
-  | { kind: 'feature'; name: string };
+  | { kind: 'feature'; name: string }
+  /** The program itself ends; only where the exploration asks for it. */
+  | { kind: 'return'; value: bigint | 'unset' };
 
 /** A decision that a value of the kernel takes. */
 export interface RawBranch {

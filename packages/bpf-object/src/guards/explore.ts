@@ -6,7 +6,7 @@ import { GraphBuilder } from './graph-builder.ts';
 import { jump, splitOperands, UnsupportedJump } from './jumps.ts';
 import { enterFunction, innermost, type MachineState } from './machine-state.ts';
 import { ProgramImage, type FunctionImage } from './program-image.ts';
-import { POINTER, variable, ZERO, type Value, type Variable } from './value.ts';
+import { POINTER, UNSET, variable, ZERO, type Value, type Variable } from './value.ts';
 
 /** What to explore, and how far. */
 export interface ExploreOptions {
@@ -16,6 +16,8 @@ export interface ExploreOptions {
   bind?: (variable: Variable) => Value;
   /** Load parameters: name → place in read-only data. Default: none, all read-only data is what the object says. */
   parameters?: ReadonlyMap<string, { map: string; offset: number; size: number }>;
+  /** Notes what the program returns, and does not join paths where it grows too large. Default false. */
+  returns?: boolean;
   /** Instructions to execute before paths are joined. Default 100,000. */
   maxSteps?: number;
   /** What may be done for this program and others of the same object. Default: as much as for one object. */
@@ -52,6 +54,7 @@ const MAX_JOINED_STEPS = 5_000_000;
 export function explore(options: ExploreOptions): Exploration | undefined {
   const exact = new Explorer(options, false);
   if (exact.run(options.maxSteps ?? DEFAULT_MAX_STEPS)) return exact.result();
+  if (options.returns) return undefined;
   const joined = new Explorer(options, true);
   return joined.run(MAX_JOINED_STEPS) ? joined.result() : undefined;
 }
@@ -67,7 +70,7 @@ class Explorer {
     this.#options = options;
     this.#joined = joined;
     this.#effort = options.effort ?? new Effort();
-    this.#graph = new GraphBuilder(new ProgramImage(options.object), options.bind ?? variable, joined);
+    this.#graph = new GraphBuilder(imageFor(options), options.bind ?? variable, joined);
   }
 
   result(): Exploration {
@@ -139,12 +142,20 @@ class Explorer {
 
 /** The ability of programs to hold the address of a kernel function. */
 export const KFUNC_ADDRESS = 'kfunc-address';
+/** The program's own function, where its returns are asked for, is looked at for what r0 holds at its end. */
+function imageFor({ object, program, returns = false }: ExploreOptions): ProgramImage {
+  const [entry] = program.functions;
+  return new ProgramImage(object, returns && entry !== undefined ? object.functions.indexOf(entry) : undefined);
+}
+
 function addRoots(graph: GraphBuilder, { object, program }: ExploreOptions): void {
   const { node: root } = graph.addNode();
   const indexOf = (name: string): number => object.functions.findIndex((entry) => entry.name === name);
   const entry = program.functions[0];
   if (entry === undefined) return;
-  root.next.push(graph.intern(enterFunction(object.functions.indexOf(entry), [{ key: 'p', kind: 'pointer' }])));
+  const state = enterFunction(object.functions.indexOf(entry), [{ key: 'p', kind: 'pointer' }]);
+  if (graph.image.returnsOf !== undefined) state.registers[0] = UNSET;
+  root.next.push(graph.intern(state));
   addFunctionAddresses(graph, root, { object, program });
   const globals = program.functions.slice(1).filter((candidate) => candidate.global);
   if (globals.length === 0) return;

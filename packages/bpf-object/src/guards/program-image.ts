@@ -20,10 +20,13 @@ export interface FunctionImage {
 export class ProgramImage {
   readonly object: BpfObject;
   readonly maps: ReadonlyMap<string, BpfMap>;
+  readonly returnsOf: number | undefined;
   readonly #functions: Map<number, FunctionImage> = new Map();
 
-  constructor(object: BpfObject) {
+  /** `returnsOf`: the function whose result is asked for. Default: none. */
+  constructor(object: BpfObject, returnsOf?: number) {
     this.object = object;
+    this.returnsOf = returnsOf;
     this.maps = new Map(object.maps.map((map) => [map.name, map]));
   }
 
@@ -32,7 +35,7 @@ export class ProgramImage {
     const ready = this.#functions.get(index);
     const entry = this.object.functions[index];
     if (ready !== undefined || entry === undefined) return ready;
-    const image = prepare(entry);
+    const image = prepare(entry, index === this.returnsOf);
     this.#functions.set(index, image);
     return image;
   }
@@ -47,7 +50,7 @@ export class ProgramImage {
   }
 }
 
-function prepare(entry: BpfFunction): FunctionImage {
+function prepare(entry: BpfFunction, returns: boolean): FunctionImage {
   const { instructions } = entry;
   const meets = new Uint8Array(instructions.length);
   const joins = new Uint8Array(instructions.length);
@@ -69,7 +72,7 @@ function prepare(entry: BpfFunction): FunctionImage {
     entry,
     relocations: new Map(relocations),
     joins,
-    relevant: relevantRegisters(entry),
+    relevant: relevantRegisters(entry, returns || entry.section === '.text'),
     stackUse: findStackUse(entry),
   };
 }

@@ -9,9 +9,9 @@ const ALL = 0x3ff;
 
 /**
  * For each instruction of a function the registers (as bits) whose contents may still decide a jump, or be a pointer through which such a
- * value is read or written. All other registers can be forgotten there, which keeps states few.
+ * value is read or written; `returns`: r0 at the end is one of them. All other registers can be forgotten there, which keeps states few.
  */
-export function relevantRegisters(entry: BpfFunction): Uint16Array {
+export function relevantRegisters(entry: BpfFunction, returns: boolean): Uint16Array {
   const { instructions } = entry;
   const relevant = new Uint16Array(instructions.length);
   const next = instructions.map((_, at) => successors(instructions, at));
@@ -25,7 +25,7 @@ export function relevantRegisters(entry: BpfFunction): Uint16Array {
     if (instruction === undefined) continue;
     let after = 0;
     for (const target of next[at] ?? []) after |= relevant[target] ?? 0;
-    const result = transfer(entry, instruction, at, after);
+    const result = instruction.code === CODE_EXIT ? Number(returns) : transfer(entry, instruction, at, after);
     if (result === relevant[at]) continue;
     relevant[at] = result;
     for (const previous of before[at] ?? []) {
@@ -77,7 +77,6 @@ function transferStore({ code, destination, source }: Instruction, after: number
 
 function transferJump(entry: BpfFunction, instruction: Instruction, at: number, after: number): number {
   const { code, destination, source } = instruction;
-  if (code === CODE_EXIT) return entry.section === '.text' ? 1 : 0;
   if (code === CODE_CALL) {
     const kind = entry.references.get(at)?.kind;
     // Arguments may be constants of a function of the program, or stack memory that a helper writes.

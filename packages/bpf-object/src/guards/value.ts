@@ -41,6 +41,8 @@ export type Value = { key: string } & (
 
 /** Nothing is known. */
 export const UNKNOWN: Value = { key: 'u', kind: 'unknown', range: FULL };
+/** A register that was never written. */
+export const UNSET: Value = { key: '-', kind: 'unknown', range: FULL };
 /** A pointer that is not null. */
 export const POINTER: Value = { key: 'p', kind: 'pointer' };
 /** Expressions with more parts than this are given up: no real guard comes near. */

@@ -2,6 +2,7 @@ import { BpfObjectError } from '../errors.ts';
 import type { BpfMap, BpfObject, BpfProgram } from '../object/bpf-object.ts';
 import type { Site } from '../guards/exploration.ts';
 import { Effort, KFUNC_ADDRESS } from '../guards/explore.ts';
+import { findReturns } from '../guards/find-returns.ts';
 import type { GuardGraph } from '../guards/guard-graph.ts';
 import type { Parameters } from '../guards/program-guards.ts';
 import { writeGuardGraph } from '../guards/write-graph.ts';
@@ -10,6 +11,8 @@ import { addCoreRequirements } from './core-requirements.ts';
 import { functionFeatures } from './function-features.ts';
 import { helperForm } from './helper-form.ts';
 import { guardProgram, siteKey, type GuardedProgram } from './guards.ts';
+import { mapFieldFeatures } from './map-field-features.ts';
+import { isReturnable, returnRange } from './return-range.ts';
 import { RequirementSet, type Requirement } from './requirement.ts';
 
 /** Options of {@link deriveRequirements}. */
@@ -40,6 +43,9 @@ const REPLACED_HELPERS: ReadonlyMap<string, string> = new Map([
 
 /** Attach types that came later than their program type. */
 const ATTACH_FEATURES: ReadonlyMap<string, string> = new Map([
+  ['modify_return', 'fmod-ret'],
+  ['trace_iter', 'iter'],
+  ['lsm_cgroup', 'lsm-cgroup'],
   ['tcx_ingress', 'tcx'],
   ['tcx_egress', 'tcx'],
   ['netkit_primary', 'netkit'],
@@ -74,6 +80,10 @@ export function deriveRequirements(object: BpfObject, options: DeriveOptions = {
   const effort = new Effort();
   const guarded = programs.map((program) => guardProgram(object, program, parameters, effort));
   for (const program of guarded) addProgram(requirements, program);
+  for (const program of programs) addReturnValues(requirements, object, program);
+  for (const program of programs) {
+    for (const value of mapFieldFeatures(object, program)) requirements.add({ kind: 'feature', value }, [program.name]);
+  }
   addMaps(requirements, object, programs);
   addExterns(requirements, object, guarded);
   const { types, bySite } = addCoreRequirements(object, guarded, requirements);
@@ -111,6 +121,7 @@ function requirementOf(
     const extern = object.externs.find(({ name }) => name === site.name);
     return extern && { kind: 'kfunc', value: site.name, weak: extern.weak, programs: [] };
   }
+  if (site.kind === 'return') return undefined;
   if (site.kind === 'feature') return { kind: 'feature', value: site.name };
   const name = helperName(site.number);
   return name === undefined ? undefined : helperRequirement(name, program);
@@ -145,6 +156,19 @@ function addProgram(requirements: RequirementSet, { program, guards, reachOf }: 
     requirements.add({ kind: 'feature', value: KFUNC_ADDRESS }, [name], address === 'guarded');
   }
   for (const feature of programFeatures(program)) requirements.add({ kind: 'feature', value: feature }, [name]);
+}
+
+function addReturnValues(requirements: RequirementSet, object: BpfObject, program: BpfProgram): void {
+  const { attachment, name } = program;
+  const range = returnRange(attachment);
+  if (range === undefined) return;
+  const hook = attachment.attachType ?? attachment.type;
+  const wrong = findReturns(object, program, (value) => value === 'unset' || !isReturnable(value, range));
+  for (const value of wrong) {
+    // Programs are functions that return `int`.
+    const text = value === 'unset' ? value : String(BigInt.asIntN(value >> 32n === 0n ? 32 : 64, value));
+    requirements.add({ kind: 'return-value', value: text, hook, programs: [] }, [name]);
+  }
 }
 
 function helperRequirement(helper: string, { attachment }: BpfProgram): Requirement {

@@ -13,7 +13,9 @@ export type Requirement =
   | CoreRelocationRequirement
   | { kind: 'kconfig'; value: string; weak: boolean; programs: string[] }
   | { kind: 'ksym'; value: string; typed: boolean; weak: boolean; programs: string[] }
-  | { kind: 'kfunc'; value: string; weak: boolean; programs: string[]; guarded?: string[] };
+  | { kind: 'kfunc'; value: string; weak: boolean; programs: string[]; guarded?: string[] }
+  /** The program ends with a value that no kernel takes from its hook. `hook`: libbpf's attach type, or program type where there is none. */
+  | { kind: 'return-value'; value: string; hook: string; programs: string[] };
 
 /** A helper that must be callable. */
 export interface HelperRequirement {
@@ -57,6 +59,7 @@ const KIND_ORDER: readonly Requirement['kind'][] = [
   'kconfig',
   'ksym',
   'kfunc',
+  'return-value',
 ];
 
 interface Entry {

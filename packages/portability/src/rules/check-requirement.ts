@@ -4,6 +4,7 @@ import { checkAttachTarget } from './attach-rules.ts';
 import type { RuleContext } from './context.ts';
 import { checkLicence, isGplCompatible } from './licence-rules.ts';
 import { checkCoreRelocation } from './relocation-rule.ts';
+import { checkReturnValue } from './return-rules.ts';
 import { checkKconfig, checkKfunc, checkKsym } from './symbol-rules.ts';
 import { checkFeature, checkHelper, checkMapType, checkProgramType } from './type-rules.ts';
 
@@ -38,6 +39,8 @@ function checkKnown(requirement: KnownRequirement, context: RuleContext): Answer
       return checkKconfig(requirement, context);
     case 'ksym':
       return checkKsym(requirement, context);
+    case 'return-value':
+      return checkReturnValue(requirement);
     default:
       // The last kind; a further one does not fit this call's type.
       return checkKfunc(requirement, context);

@@ -70,7 +70,7 @@ export function createMap(
   bpf: Bpf,
   type: string,
   { key = 4, value = 4, entries = 1, flags = 0, extra }: Shape,
-  more: { inner?: number; btf?: number; vmlinuxValueType?: number } = {},
+  more: { inner?: number; btf?: number; valueType?: number; vmlinuxValueType?: number } = {},
 ): number {
   return bpf.call(COMMAND.mapCreate, (attr) => {
     attr.writeUInt32LE(mapTypeNumber(type) ?? 0, 0);
@@ -82,7 +82,7 @@ export function createMap(
     if (more.btf !== undefined && more.btf >= 0) {
       attr.writeUInt32LE(more.btf, 48);
       attr.writeUInt32LE(1, 52);
-      attr.writeUInt32LE(1, 56);
+      attr.writeUInt32LE(more.valueType ?? 1, 56);
     }
     if (extra !== undefined) attr.writeBigUInt64LE(extra, 64);
     if (more.vmlinuxValueType !== undefined) attr.writeUInt32LE(more.vmlinuxValueType, 60);

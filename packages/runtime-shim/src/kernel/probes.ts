@@ -10,6 +10,7 @@ import { FEATURE_PROGRAMS, type FeatureProbe } from './probe-features.ts';
 import { FUNCTION_PROGRAMS } from './probe-functions.ts';
 import { HOOK_PROGRAMS } from './probe-hooks.ts';
 import { LINK_FEATURES } from './probe-links.ts';
+import { MAP_FIELD_PROGRAMS } from './probe-map-fields.ts';
 import { probeMapType } from './probe-maps.ts';
 import type { NumberedQuestion } from './protocol.ts';
 import { tryProgram } from './try-program.ts';
@@ -22,6 +23,7 @@ const FEATURES: ReadonlyMap<string, FeatureProbe> = new Map(
     ...FUNCTION_PROGRAMS,
     ...HOOK_PROGRAMS,
     ...LINK_FEATURES,
+    ...MAP_FIELD_PROGRAMS,
     ...ABILITY_PROGRAMS,
   }),
 );

@@ -7,6 +7,10 @@ import { IS_ROOT } from '../support/sandbox.ts';
 
 const helper = (programType: string, name: string): ProbeQuestion => ({ kind: 'helper', programType, helper: name });
 
+function inForm(programType: string, name: string, form: string): ProbeQuestion {
+  return { kind: 'helper', programType, helper: name, form };
+}
+
 function kernelFunction(programType: string, kfunc: string): ProbeQuestion {
   return { kind: 'kfunc', programType, kfunc };
 }
@@ -45,9 +49,6 @@ describe.skipIf(!IS_ROOT)('probe', () => {
   });
 
   it('knows which helpers only some forms of a program type may call', async () => {
-    const inForm = (programType: string, name: string, form: string): ProbeQuestion => {
-      return { kind: 'helper', programType, helper: name, form };
-    };
     const questions = [
       inForm('cgroup_sock_addr', 'bpf_bind', 'cgroup_inet4_connect'),
       inForm('cgroup_sock_addr', 'bpf_bind', 'cgroup_inet4_bind'),

@@ -9,7 +9,7 @@ export interface BtfContent {
 }
 
 /** Numbers of kinds (include/uapi/linux/btf.h). */
-export const BTF_KIND = { int: 1, pointer: 2, func: 12, funcProto: 13, enum64: 19 } as const;
+export const BTF_KIND = { int: 1, pointer: 2, struct: 4, func: 12, funcProto: 13, enum64: 19 } as const;
 
 /** Second word of a type. `more`: vlen, or the linkage of a function. */
 export function btfInfo(kind: number, more = 0): number {

@@ -1,0 +1,39 @@
+import { skipModifiers } from '../btf/resolve-type.ts';
+import type { BpfMap, BpfObject, BpfProgram } from '../object/bpf-object.ts';
+
+/** Program types that may run anywhere in the kernel (kernel/bpf/verifier.c, is_tracing_prog_type). */
+const TRACING = new Set(['kprobe', 'tracepoint', 'perf_event', 'raw_tracepoint', 'raw_tracepoint_writable']);
+
+/** Fields that the kernel looks for in the values of a map, by the name of their struct. */
+const FIELDS: ReadonlyMap<string, string> = new Map([
+  ['bpf_spin_lock', 'spin-locks'],
+  ['bpf_timer', 'timers'],
+  ['bpf_wq', 'work-queues'],
+]);
+
+/**
+ * Abilities that a program asks for because a map that it refers to has such a field (kernel/bpf/verifier.c,
+ * check_map_prog_compatibility), whether it uses the field or not, and whether the verifier comes there or not.
+ */
+export function mapFieldFeatures(object: BpfObject, program: BpfProgram): string[] {
+  const { type, sleepable } = program.attachment;
+  const fields = new Set(
+    object.maps.filter(({ name }) => program.maps.includes(name)).flatMap((map) => fieldsOf(object, map)),
+  );
+  return [...fields].flatMap((field) => [
+    ...(TRACING.has(type) ? [`${field}-in-tracing`] : []),
+    ...(field === 'spin-locks' && type === 'socket_filter' ? ['spin-locks-in-socket-filters'] : []),
+    ...(field === 'spin-locks' && sleepable ? ['spin-locks-in-sleepable'] : []),
+  ]);
+}
+
+function fieldsOf({ btf }: BpfObject, { valueType, internal }: BpfMap): string[] {
+  if (btf === undefined || valueType === undefined || internal) return [];
+  const value = skipModifiers(btf, valueType);
+  if (value.kind !== 'struct') return [];
+  return value.members.flatMap((member) => {
+    const { kind, name } = skipModifiers(btf, member.type);
+    const field = kind === 'struct' ? FIELDS.get(name) : undefined;
+    return field === undefined ? [] : [field];
+  });
+}

@@ -1,0 +1,44 @@
+// SPDX-License-Identifier: Apache-2.0
+// Programs that kernels refuse by rules of their own, beside ones that they take.
+#include <linux/bpf.h>
+#include <bpf/bpf_helpers.h>
+
+char LICENSE[] SEC("license") = "GPL";
+
+struct locked {
+	struct bpf_spin_lock lock;
+	int count;
+};
+struct {
+	__uint(type, BPF_MAP_TYPE_ARRAY);
+	__uint(max_entries, 1);
+	__type(key, __u32);
+	__type(value, struct locked);
+} locks SEC(".maps");
+
+static __always_inline int lookup(void)
+{
+	__u32 zero = 0;
+	struct locked *found = bpf_map_lookup_elem(&locks, &zero);
+
+	return found ? found->count & 1 : 0;
+}
+
+static __noinline int verdict(void *ctx)
+{
+	return bpf_get_prandom_u32() ? 2 : 1;
+}
+
+SEC("tc") int lock_in_tc(void *ctx) { return lookup(); }
+SEC("kprobe") int lock_in_kprobe(void *ctx) { return lookup(); }
+SEC("socket") int lock_in_socket(void *ctx) { return lookup(); }
+SEC("syscall") int lock_in_syscall(void *ctx) { return lookup(); }
+
+SEC("cgroup/connect4") int returns_1(void *ctx) { return 1; }
+SEC("cgroup/connect4") int returns_5(void *ctx) { return bpf_get_prandom_u32() & 1 ? 5 : 1; }
+SEC("cgroup/connect4") int returns_of_function(void *ctx) { return verdict(ctx); }
+SEC("cgroup/connect4") int returns_masked(void *ctx) { return bpf_get_prandom_u32() & 1; }
+SEC("cgroup/bind4") int returns_3(void *ctx) { return 3; }
+SEC("fexit/vfs_read") int returns_minus(void *ctx) { return -1; }
+SEC("xdp") int returns_anything(void *ctx) { return 77; }
+SEC("sk_lookup") __attribute__((naked)) int returns_nothing(void *ctx) { asm volatile("exit"); }

@@ -1,0 +1,43 @@
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { type BpfObject, deriveRequirements, readBpfObject } from '../src/index.ts';
+import { compileBytes, openWorkshop, type Workshop } from './support/compile.ts';
+
+let workshop: Workshop;
+let object: BpfObject;
+
+beforeAll(() => {
+  workshop = openWorkshop();
+  object = readBpfObject(compileBytes(workshop, 'rules'));
+});
+
+afterAll(() => workshop.remove());
+
+describe('rules of kernels', () => {
+  it.each([
+    ['lock_in_tc', []],
+    ['lock_in_kprobe', ['spin-locks-in-tracing']],
+    ['lock_in_socket', ['spin-locks-in-socket-filters']],
+    ['lock_in_syscall', ['spin-locks-in-sleepable']],
+  ])('for fields of map values: %s', (program, expected) => {
+    const { requirements } = deriveRequirements(object, { programs: [program] });
+    const found = requirements.flatMap((each) =>
+      each.kind === 'feature' && each.value.startsWith('spin-locks') ? [each.value] : [],
+    );
+    expect(found).toEqual(expected);
+  });
+
+  it.each([
+    ['returns_1', []],
+    ['returns_5', ['5']],
+    ['returns_of_function', ['2']],
+    ['returns_masked', []],
+    ['returns_3', []],
+    ['returns_minus', ['-1']],
+    ['returns_anything', []],
+    ['returns_nothing', ['unset']],
+  ])('for return values: %s', (program, expected) => {
+    const { requirements } = deriveRequirements(object, { programs: [program] });
+    const found = requirements.flatMap((each) => (each.kind === 'return-value' ? [each.value] : []));
+    expect(found).toEqual(expected);
+  });
+});
