@@ -138,6 +138,12 @@ describe('other files', () => {
     );
   });
 
+  it('finds globals of the arena in its map', () => {
+    const { programs, maps } = readBpfObject(compileBytes(workshop, 'arena'));
+    expect(programs.find(({ name }) => name === 'bump')?.maps).toEqual(['arena']);
+    expect(maps.map(({ name, type }) => [name, type])).toContainEqual(['arena', 'arena']);
+  });
+
   it('says what an ELF file is that is not BPF', () => {
     const host = new Uint8Array(readFileSync(driver));
     expect(() => readBpfObject(host)).toThrow(

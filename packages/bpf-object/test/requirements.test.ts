@@ -69,6 +69,14 @@ describe('requirements of the service object', () => {
     expect(helpers.find(({ value }) => value === 'bpf_probe_read_user_str')?.orElse).toBe('bpf_probe_read_str');
   });
 
+  it('name the struct of struct_ops for every program: the loader looks for it first', () => {
+    const object = readBpfObject(compileBytes(workshop, 'arena'));
+    const { requirements } = deriveRequirements(object, { programs: ['bump'] });
+    expect(ofKind(requirements, 'attach-target')).toEqual([
+      { kind: 'attach-target', hook: 'struct-ops', value: 'tcp_congestion_ops', programs: ['bump'] },
+    ]);
+  });
+
   it('name features', () => {
     const features = ofKind(deriveRequirements(service).requirements, 'feature');
     const byName = Object.fromEntries(features.map(({ value, programs }) => [value, programs]));

@@ -96,7 +96,7 @@ function judgePrograms(
   return variant.programs.map((program) => {
     const { name } = program;
     const concerning = open.flatMap((entry): Finding[] => {
-      if (!concerns(entry.requirement, name)) return [];
+      if (!concerns(entry, name)) return [];
       const answer = guards.answerIn(name, entry);
       return answer === 'met' ? [] : [findingOf(entry, answer)];
     });
@@ -109,9 +109,12 @@ function judgePrograms(
 /** The loader makes all maps and resolves all externs of an object before it loads any program of it (libbpf, bpf_object_load). */
 const OBJECT_WIDE: ReadonlySet<string> = new Set(['map-type', 'kconfig', 'ksym']);
 
-function concerns(requirement: Requirement, program: string): boolean {
+/** What the loader finds and the kernel does not, which looks for it as it loads the programs that ask for it (verifier.c, check_pseudo_btf_id). */
+const KERNEL_SIDE: ReadonlySet<string> = new Set(['ksym-hidden']);
+
+function concerns({ requirement, answer }: OpenRequirement, program: string): boolean {
   const { kind } = requirement;
-  if (OBJECT_WIDE.has(kind)) return true;
+  if (OBJECT_WIDE.has(kind) && !KERNEL_SIDE.has(answer.code)) return true;
   const { programs, weak } = requirement as { programs?: unknown; weak?: unknown };
   if (kind === 'kfunc' && weak === false) return true;
   // A later kind may name no programs: then it concerns all of them.

@@ -267,6 +267,8 @@ function wideImmediate(at: number, { immediate }: Instruction, place: Place): Va
 
 function mapReference({ map, offset }: { map: string; offset: number }, { image }: Place): Value {
   const definition = image.maps.get(map);
+  // Its globals, or itself as an argument: nothing is known of either.
+  if (definition?.type === 'arena') return POINTER;
   if (definition?.internal !== true) return { key: `m${map}`, kind: 'map', map };
   // BPF_F_RDONLY_PROG, and frozen by the loader: the verifier reads constants from it.
   return (definition.flags & 0x80) !== 0 ? constantsPointer(map, offset) : POINTER;

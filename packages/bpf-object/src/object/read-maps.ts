@@ -1,6 +1,6 @@
 import type { BtfVariable } from '../btf/btf-type.ts';
 import { sizeOfType, skipModifiers } from '../btf/resolve-type.ts';
-import { findSection, type ElfRelocation, type ElfSection, type ElfSymbol } from '../elf/elf-file.ts';
+import { findSection, type ElfFile, type ElfRelocation, type ElfSection, type ElfSymbol } from '../elf/elf-file.ts';
 import { BpfObjectError } from '../errors.ts';
 import type { BpfExtern, BpfMap } from './bpf-object.ts';
 import { symbolsIn, variablesOf, type ObjectContext } from './context.ts';
@@ -44,6 +44,7 @@ export function readMaps(context: ObjectContext, functions: FunctionMap, externs
       table.maps.push(internalMap(section.name, section.size, section.data));
     }
   }
+  readArenaData(elf, table);
   const kconfig = externs.filter((extern) => extern.kind === 'kconfig');
   if (kconfig.length > 0) table.maps.push(internalMap('.kconfig', kconfigSize(context, kconfig), new Uint8Array(0)));
   return table;
@@ -61,6 +62,28 @@ function relocationsWithin(records: readonly ElfRelocation[], from: number, size
   let end = low;
   while ((records[end]?.offset ?? Infinity) < from + size) end += 1;
   return records.slice(low, end);
+}
+
+/** Globals in the address space of the arena are the start of its pages (libbpf 1.4 and newer: bpf_object__init_user_btf_maps). */
+function readArenaData(elf: ElfFile, table: MapTable): void {
+  const arenas = table.maps.filter(({ type }) => type === 'arena');
+  if (arenas[1] !== undefined) {
+    throw new BpfObjectError('ERR_MAP_INVALID', `map ${arenas[1].name}: an object has one arena at most`, {
+      section: '.maps',
+      offset: 0,
+      rule: 'libbpf bpf_object__init_user_btf_maps: only single ARENA map is supported',
+    });
+  }
+  const section = findSection(elf, '.addr_space.1');
+  if (section === undefined) return;
+  if (arenas[0] === undefined) {
+    throw new BpfObjectError('ERR_MAP_INVALID', 'variables lie in an arena, and the object defines none', {
+      section: section.name,
+      offset: 0,
+      rule: 'libbpf bpf_object__init_user_btf_maps: the ARENA map must be declared in SEC(".maps")',
+    });
+  }
+  table.bySection.set(section.index, arenas[0].name);
 }
 
 function isDataSection(name: string): boolean {

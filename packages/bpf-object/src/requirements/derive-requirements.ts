@@ -199,15 +199,15 @@ function programFeatures({ attachment, functions, helpers }: BpfProgram): Set<st
 
 function addMaps(requirements: RequirementSet, object: BpfObject, programs: readonly BpfProgram[]): void {
   const used = new Set(programs.flatMap(({ maps, externs }) => [...maps, ...(externs.length > 0 ? ['.kconfig'] : [])]));
-  const names = new Set(programs.map(({ name }) => name));
+  const names = programs.map(({ name }) => name);
   for (const map of object.maps) {
     // The loader makes maps of global data only for programs that use them.
     if (map.internal && !used.has(map.name)) continue;
     addMapType(requirements, map, map.name);
-    const users = map.structOps?.programs.filter((name) => names.has(name)) ?? [];
-    if (map.structOps === undefined || users.length === 0) continue;
-    requirements.add({ kind: 'attach-target', hook: 'struct-ops', value: map.structOps.type, programs: [] }, users);
-    requirements.add({ kind: 'feature', value: 'kernel-btf' }, users);
+    if (map.structOps === undefined) continue;
+    // The loader looks for the struct before it loads any program (libbpf bpf_object__init_kern_struct_ops_maps).
+    requirements.add({ kind: 'attach-target', hook: 'struct-ops', value: map.structOps.type, programs: [] }, names);
+    requirements.add({ kind: 'feature', value: 'kernel-btf' }, names);
   }
 }
 
