@@ -1,5 +1,6 @@
 import { randomFrom } from './mutate.ts';
-import { createTargets, type Seeds } from './targets.ts';
+import type { Seeds } from './seeds.ts';
+import { createTargets } from './targets.ts';
 
 /** What to run. */
 export interface FuzzOptions {

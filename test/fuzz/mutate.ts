@@ -1,5 +1,8 @@
-/** Numbers from 0 to `limit` - 1, the same for the same seed (mulberry32). */
-export function randomFrom(seed: number): (limit: number) => number {
+/** Gives a number from 0 to `limit` - 1. */
+export type Random = (limit: number) => number;
+
+/** Numbers that are the same for the same seed (mulberry32). */
+export function randomFrom(seed: number): Random {
   let state = seed >>> 0;
   return (limit) => {
     state = (state + 0x6d2b79f5) >>> 0;
@@ -12,13 +15,20 @@ export function randomFrom(seed: number): (limit: number) => number {
 const INTERESTING = [0, 1, 2, 3, 4, 7, 8, 16, 31, 32, 63, 64, 127, 128, 255, 256, 511, 4096, 0x7fff, 0x8000, 0xffff];
 const WIDE = [...INTERESTING, 0x10000, 0xffffff, 0x1000000, 0x7fffffff, 0x80000000, 0xfffffffe, 0xffffffff];
 
+/** An element of a list that is not empty. */
+export function pick<T>(list: readonly T[], random: Random): T {
+  const item = list[random(list.length)];
+  if (item === undefined) throw new RangeError('an empty list');
+  return item;
+}
+
+/** A number of 32 bits at which something changes: a power of two or next to one, or any. */
+export function interesting(random: Random): number {
+  return random(3) === 0 ? random(0x1_0000_0000) : pick(WIDE, random);
+}
+
 /** One to six changes: bits, bytes, numbers at their own alignment, and pieces that are copied, cut out or doubled. */
-export function mutateBytes(
-  source: Uint8Array,
-  random: (limit: number) => number,
-  from = 0,
-  to = source.length,
-): Uint8Array {
+export function mutateBytes(source: Uint8Array, random: Random, from = 0, to = source.length): Uint8Array {
   let bytes = source.slice();
   const span = Math.max(1, to - from);
   for (let change = random(6); change >= 0; change--) {
@@ -55,38 +65,4 @@ function writeNumber(bytes: Uint8Array, at: number, size: 2 | 4, value: number):
   const view = new DataView(bytes.buffer, bytes.byteOffset);
   if (size === 2) view.setUint16(at, value & 0xffff, true);
   else view.setUint32(at, value >>> 0, true);
-}
-
-const TOKENS = [
-  'null',
-  'true',
-  '0',
-  '-1',
-  '1e400',
-  '-0',
-  '4294967295',
-  '9007199254740993',
-  '""',
-  '"__proto__"',
-  '[]',
-  '{}',
-  '"\\ud800"',
-];
-
-/** Changes a JSON text: tokens replaced, keys renamed, members doubled or cut; now and then bytes like any other. */
-export function mutateJson(text: string, random: (limit: number) => number): string {
-  let changed = text;
-  for (let change = random(4); change >= 0; change--) {
-    if (random(8) === 0) {
-      changed = Buffer.from(mutateBytes(Buffer.from(changed), random)).toString('utf8');
-      continue;
-    }
-    const tokens = [...changed.matchAll(/"(?:[^"\\]|\\.)*"|-?\d[\d.eE+-]*|true|false|null/g)];
-    const token = tokens[random(tokens.length)];
-    if (token?.index === undefined) return changed;
-    const other = tokens[random(tokens.length)]?.[0] ?? '0';
-    const value = random(2) === 0 ? other : (TOKENS[random(TOKENS.length)] ?? '0');
-    changed = changed.slice(0, token.index) + value + changed.slice(token.index + token[0].length);
-  }
-  return changed;
 }

@@ -8,9 +8,8 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { parseArgs } from 'node:util';
 import { isMainThread, parentPort, Worker, workerData } from 'node:worker_threads';
-import { createSeeds } from './seeds.ts';
+import { createSeeds, type Seeds } from './seeds.ts';
 import { fuzz } from './fuzz.ts';
-import type { Seeds } from './targets.ts';
 
 /** A case may take this long, in milliseconds, before it counts as a hang. */
 const HANG_MS = 10_000;

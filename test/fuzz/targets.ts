@@ -1,88 +1,93 @@
+import { findSection, parseBtf, parseBtfExt, readElf, resolveCoreRelocation } from '@bpfship/bpf-object';
+import { parseBtfIndex, parseBtfTable, parseEvidence } from '@bpfship/media-types';
 import {
-  BpfObjectError,
-  createCoreResolver,
-  deriveRequirements,
-  findSection,
-  parseBtf,
-  parseBtfExt,
-  readBpfObject,
-  readElf,
-  resolveCoreRelocation,
-  sizeOfType,
-  skipModifiers,
-  type Btf,
-} from '@bpfship/bpf-object';
-import { DocumentError, parseBtfIndex, type BtfIndex } from '@bpfship/media-types';
-import { decide, minimalBtf, parseKernelFacts, PortabilityError } from '@bpfship/portability';
-import { mutateBytes, mutateJson } from './mutate.ts';
-
-/** Bytes that the fuzzer starts from. */
-export interface Seeds {
-  objects: Uint8Array[];
-  /** A BTF index, as JSON. */
-  index: string;
-  /** Kernel facts with BTF, as JSON. */
-  facts: string;
-  /** A kernel's BTF, small. */
-  kernel: Uint8Array;
-}
-
-/** What came of a case: `accepted`, or the code of the error. */
-export type Outcome = string;
+  chooseSupplement,
+  decide,
+  factsTypes,
+  kernelFactsBytes,
+  minimalBtf,
+  openNameList,
+  parseKernelFacts,
+} from '@bpfship/portability';
+import { mutateBtf, typePositions } from './mutate-btf.ts';
+import { mutateElf, openElfSeed } from './mutate-elf.ts';
+import { mutateJson } from './mutate-json.ts';
+import { mutateBytes, pick, type Random } from './mutate.ts';
+import { decideAll, lookAtBtf, travel, typed, type Outcome } from './road.ts';
+import type { Seeds } from './seeds.ts';
 
 /** One thing that reads input from outside. */
 export interface Target {
   name: string;
-  run: (random: (limit: number) => number) => Outcome;
+  run: (random: Random) => Outcome;
 }
 
-/** Types of an accepted BTF that are looked at. */
+/** Relocations of an accepted `.BTF.ext` that are resolved. */
 const LOOKS = 200;
 
-function pick<T>(list: readonly T[], random: (limit: number) => number): T {
-  const item = list[random(list.length)];
-  if (item === undefined) throw new RangeError('an empty list');
-  return item;
+/** All targets. Whatever they throw but the typed errors is a defect. Those of objects stand twice: they have most to get wrong. */
+export function createTargets(seeds: Seeds): Target[] {
+  const elves = seeds.objects.map((bytes) => openElfSeed(bytes));
+  const facts = seeds.facts.map((text) => parseKernelFacts(text));
+  const indexes = seeds.indexes.map((text) => parseBtfIndex(text));
+  const structured: Target = {
+    name: 'elf',
+    run: (random) => travel(mutateElf(pick(elves, random), random), facts.slice(0, 1)),
+  };
+  return [
+    structured,
+    ...documentTargets(seeds, facts, indexes),
+    structured,
+    { name: 'elf-bytes', run: (random) => travel(mutateBytes(pick(seeds.objects, random), random), facts.slice(0, 1)) },
+    ...typeTargets(seeds, facts, indexes),
+  ];
 }
 
-/** All targets. Whatever they throw but the typed errors is a defect. */
-export function createTargets(seeds: Seeds): Target[] {
-  const sections = seeds.objects.map((object) => readElf(object));
-  const index = parseBtfIndex(seeds.index);
-  const facts = parseKernelFacts(seeds.facts);
+type Facts = ReturnType<typeof parseKernelFacts>;
+type Index = ReturnType<typeof parseBtfIndex>;
+
+function typeTargets({ objects, kernel }: Seeds, facts: readonly Facts[], indexes: readonly Index[]): Target[] {
+  const sections = objects.map((object) => readElf(object));
+  const btfs = sections.flatMap((elf) => findSection(elf, '.BTF')?.data.slice() ?? []);
+  const places = new Map([...btfs, kernel].map((bytes) => [bytes, typePositions(bytes)]));
+  const mutated = (source: Uint8Array, random: Random): Uint8Array => {
+    if (random(4) === 0) return mutateBytes(source, random);
+    const bytes = source.slice();
+    const view = new DataView(bytes.buffer);
+    for (let change = random(4); change >= 0; change--) mutateBtf(view, 0, places.get(source) ?? [], random);
+    return bytes;
+  };
   return [
-    { name: 'elf', run: (random) => readObject(mutateBytes(pick(seeds.objects, random), random)) },
-    {
-      name: 'elf-headers',
-      run: (random) => {
-        const object = pick(seeds.objects, random);
-        const table = Number(new DataView(object.buffer, object.byteOffset).getBigUint64(40, true));
-        return readObject(
-          mutateBytes(object, random, random(2) === 0 ? 0 : table, random(2) === 0 ? 64 : object.length),
-        );
-      },
-    },
     {
       name: 'btf',
-      run: (random) => {
-        const data = findSection(pick(sections, random), '.BTF')?.data ?? new Uint8Array(0);
-        return typed(() => lookAtBtf(parseBtf(mutateBytes(data, random)), index));
-      },
+      run: (random) =>
+        typed(() =>
+          lookAtBtf(
+            parseBtf(mutated(pick(btfs, random), random), { validate: random(2) === 0 }),
+            pick(indexes, random),
+          ),
+        ),
     },
     {
       name: 'split-btf',
-      run: (random) => {
-        const data = findSection(pick(sections, random), '.BTF')?.data ?? new Uint8Array(0);
-        return typed(() => lookAtBtf(parseBtf(mutateBytes(data, random), { base: parseBtf(seeds.kernel) }), index));
-      },
+      run: (random) =>
+        typed(() => {
+          // Also upon a base that is another than it was made for.
+          const base = parseBtf(random(4) === 0 ? pick(btfs, random) : kernel);
+          lookAtBtf(
+            parseBtf(mutated(pick(btfs, random), random), { base, validate: random(2) === 0 }),
+            pick(indexes, random),
+          );
+        }),
     },
     {
       name: 'btf-ext',
       run: (random) => {
         const elf = pick(sections, random);
-        const btf = parseBtf(findSection(elf, '.BTF')?.data ?? new Uint8Array(0));
+        const types = findSection(elf, '.BTF')?.data ?? new Uint8Array(0);
         const data = findSection(elf, '.BTF.ext')?.data ?? new Uint8Array(0);
         return typed(() => {
+          const btf = parseBtf(types);
           for (const record of parseBtfExt(mutateBytes(data, random), btf).relocations.slice(0, LOOKS)) {
             resolveCoreRelocation(btf, record, btf);
           }
@@ -90,60 +95,72 @@ export function createTargets(seeds: Seeds): Target[] {
       },
     },
     {
-      name: 'index',
+      name: 'kernel-btf',
       run: (random) =>
         typed(() => {
-          const changed = parseBtfIndex(mutateJson(seeds.index, random));
-          decide({ index: changed, facts });
-          minimalBtf(changed, seeds.kernel);
+          const index = pick(indexes, random);
+          const btf = mutated(kernel, random);
+          decide({ index, facts: pick(facts, random), btf });
+          minimalBtf(index, btf);
         }),
-    },
-    {
-      name: 'facts',
-      run: (random) => typed(() => void decide({ index, facts: parseKernelFacts(mutateJson(seeds.facts, random)) })),
-    },
-    {
-      name: 'kernel-btf',
-      run: (random) => typed(() => void decide({ index, facts, btf: mutateBytes(seeds.kernel, random) })),
     },
   ];
 }
 
-function readObject(bytes: Uint8Array): Outcome {
-  return typed(() => {
-    const object = readBpfObject(bytes);
-    deriveRequirements(object);
-    if (object.btf) lookAtBtf(object.btf, undefined);
-  });
+function documentTargets(seeds: Seeds, facts: readonly Facts[], indexes: readonly Index[]): Target[] {
+  return [
+    {
+      name: 'index',
+      run: (random) =>
+        typed(() => {
+          const index = parseBtfIndex(mutateJson(pick(seeds.indexes, random), random) as object);
+          decideAll(index, pick(facts, random));
+          minimalBtf(index, seeds.kernel);
+        }),
+    },
+    {
+      name: 'guards',
+      run: (random) =>
+        typed(() => {
+          const text = pick(seeds.guarded.length > 0 ? seeds.guarded : seeds.indexes, random);
+          decideAll(parseBtfIndex(mutateJson(text, random, ['variants', 0, 'guards']) as object), pick(facts, random));
+        }),
+    },
+    {
+      name: 'facts',
+      run: (random) =>
+        typed(() => {
+          const changed = parseKernelFacts(mutateJson(pick(seeds.facts, random), random) as object);
+          decideAll(pick(indexes, random), changed);
+          readAll(changed);
+        }),
+    },
+    {
+      name: 'evidence',
+      run: (random) =>
+        typed(() =>
+          decideAll(indexes[0] ?? pick(indexes, random), pick(facts, random), [
+            parseEvidence(mutateJson(seeds.evidence, random) as object),
+          ]),
+        ),
+    },
+    {
+      name: 'supplement',
+      run: (random) =>
+        typed(() => {
+          const table = parseBtfTable(mutateJson(seeds.table, random) as object);
+          for (const each of facts) chooseSupplement([table], each);
+        }),
+    },
+  ];
 }
 
-/** Follows what was accepted, as its users do. */
-function lookAtBtf(btf: Btf, index: BtfIndex | undefined): void {
-  for (let id = 0; id < Math.min(btf.typeCount, LOOKS); id++) {
-    skipModifiers(btf, id);
-    sizeOfType(btf, id);
+/** What decisions need not have asked for: all that is packed. */
+function readAll(facts: Facts): void {
+  factsTypes(facts)?.hasInModules('struct', 'of_module');
+  const { symbols, tracepoints } = facts;
+  for (const list of [symbols?.functions, symbols?.variables, tracepoints]) {
+    if (list?.encoding === 'zlib') openNameList(list, 'a list').matches('*a?b*');
   }
-  if (index === undefined) return;
-  const local = index.variants.find(({ types }) => types !== undefined);
-  if (local?.types === undefined) return;
-  const resolver = createCoreResolver(parseBtf(Buffer.from(local.types, 'base64')), btf);
-  for (const requirement of local.requirements) {
-    if (requirement.kind !== 'core-relocation' || !('spec' in requirement)) continue;
-    const { relocation, spec } = requirement as { relocation: 'field-exists'; spec: [number, string] };
-    resolver.resolve({ kind: relocation, typeId: spec[0], access: spec[1] });
-  }
-}
-
-function typed(run: () => unknown): Outcome {
-  try {
-    run();
-    return 'accepted';
-  } catch (error) {
-    if (error instanceof BpfObjectError) {
-      if (!error.message || !error.code) throw error;
-      return error.code;
-    }
-    if (error instanceof DocumentError || error instanceof PortabilityError) return error.code;
-    throw error;
-  }
+  kernelFactsBytes(facts);
 }

@@ -289,11 +289,12 @@ describe('every rejection names code, section, offset and rule', () => {
 const MANY = 40_000;
 const range = <T>(count: number, make: (index: number) => T): T[] => Array.from({ length: count }, (_, at) => make(at));
 
+function accepted(bytes: Uint8Array): ReturnType<typeof deriveRequirements> {
+  return deriveRequirements(readBpfObject(bytes));
+}
+
 /** Work that grew with the square of the size, or worse, would take minutes here. */
 describe('large objects take time and memory in the measure of their size', () => {
-  const accepted = (bytes: Uint8Array): ReturnType<typeof deriveRequirements> =>
-    deriveRequirements(readBpfObject(bytes));
-
   it('sections that repeat', () => {
     const sections = range(65_000, (): CraftedSection => ({ name: '.maps', type: 8 }));
     expect(refusal(craftElf(sections)).code).toBe('ERR_ELF_INVALID');

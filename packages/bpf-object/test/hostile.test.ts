@@ -131,6 +131,24 @@ const nestMany = (): BtfBuilder => {
   return builder;
 };
 
+function nestAnonymous(levels: number): BtfBuilder {
+  const builder = new BtfBuilder();
+  const int = builder.addInt('int', { size: 4 });
+  let type = builder.addStruct('', 4, [{ name: 'other', type: int, bitOffset: 0 }]);
+  for (let level = 0; level < levels; level++) {
+    type = builder.addStruct(
+      '',
+      4,
+      Array.from({ length: 8 }, () => ({ name: '', type, bitOffset: 0 })),
+    );
+  }
+  builder.addStruct('root', 4, [
+    { name: '', type, bitOffset: 0 },
+    { name: levels === 0 ? 'wanted' : 'none', type: int, bitOffset: 0 },
+  ]);
+  return builder;
+}
+
 describe('crafted BTF', () => {
   const cases: [name: string, make: () => Uint8Array][] = [
     ['nothing', () => new Uint8Array(0)],
@@ -174,25 +192,8 @@ describe('crafted BTF', () => {
   });
 
   it('anonymous structs that hold one another many times are searched in bounded time', () => {
-    const build = (levels: number): BtfBuilder => {
-      const builder = new BtfBuilder();
-      const int = builder.addInt('int', { size: 4 });
-      let type = builder.addStruct('', 4, [{ name: 'other', type: int, bitOffset: 0 }]);
-      for (let level = 0; level < levels; level++) {
-        type = builder.addStruct(
-          '',
-          4,
-          Array.from({ length: 8 }, () => ({ name: '', type, bitOffset: 0 })),
-        );
-      }
-      builder.addStruct('root', 4, [
-        { name: '', type, bitOffset: 0 },
-        { name: levels === 0 ? 'wanted' : 'none', type: int, bitOffset: 0 },
-      ]);
-      return builder;
-    };
-    const local = parseBtf(build(0).bytes());
-    const target = parseBtf(build(40).bytes());
+    const local = parseBtf(nestAnonymous(0).bytes());
+    const target = parseBtf(nestAnonymous(40).bytes());
     const relocation = { kind: 'field-exists', typeId: local.require('root'), access: '0:1' } as const;
     expect(resolveCoreRelocation(local, relocation, target)).toMatchObject({
       kind: 'error',

@@ -42,7 +42,7 @@ describe('documents that are meant to exhaust their reader', () => {
 
   it('do not ask for more answers than a verdict may hold', () => {
     const requirements = Array.from({ length: 30_000 }, (_, at) => ({ kind: 'kconfig', value: `C${at}`, weak: false }));
-    const programs = Array.from({ length: 1000 }, (_, at) => ({ ...variant('v').programs[0]!, name: `p${at}` }));
+    const programs = Array.from({ length: 1000 }, (_, at) => ({ ...variant('v').programs[0], name: `p${at}` }));
     const asking = variant(
       'v',
       requirements.map((each) => ({ ...each, programs: ['p0'] })),
@@ -61,7 +61,7 @@ describe('documents that are meant to exhaust their reader', () => {
       programs: ['p'],
     }));
     const document = parseBtfIndex(indexWith(JSON.stringify(requirements)));
-    const three = { ...document, variants: [0, 1, 2].map((at) => ({ ...document.variants[0]!, name: `v${at}` })) };
+    const three = { ...document, variants: [0, 1, 2].map((at) => ({ ...document.variants[0], name: `v${at}` })) };
     const selection = decide({ index: three, facts: facts({ kfuncs: {}, btf: { available: false } }) });
     expect(explainSelection(selection).split('\n').length).toBeGreaterThan(3);
   });
@@ -118,7 +118,7 @@ describe('packed facts', () => {
     }
     const bytes = new Uint8Array(2 + Math.ceil(bits.length / 8));
     bytes.set([0x78, 0x9c]);
-    for (const [at, bit] of bits.entries()) bytes[2 + (at >> 3)]! |= bit << (at & 7);
+    for (const [at, bit] of bits.entries()) bytes[2 + (at >> 3)] |= bit << (at & 7);
     expect(() => inflate(bytes, 1000)).toThrow(RangeError);
   });
 });
