@@ -76,7 +76,7 @@ export function typed(run: () => unknown): Outcome {
     }
     if (inner instanceof DocumentError) {
       if (inner.code === 'ERR_DOCUMENT_INVALID' && !inner.issues[0]?.message)
-        throw new Error('no rule is named', { cause: inner });
+        throw new Error('no rule is named', { cause: error });
       return inner.code;
     }
     if (inner instanceof DevkitError || inner instanceof PortabilityError) return inner.code;

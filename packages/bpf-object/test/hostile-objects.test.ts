@@ -234,8 +234,8 @@ describe('every rejection names code, section, offset and rule', () => {
     ],
     [
       'a map without a symbol',
-      'ERR_MAP_INVALID',
-      '.maps',
+      'ERR_BTF_INVALID',
+      'the BTF types',
       () =>
         craftElf([
           types((builder, int) => {

@@ -15,6 +15,19 @@ import { readRelocations } from './read-relocations.ts';
 
 const SECTION_HEADER_SIZE = 64;
 const MAX_NAME = 4096;
+/** Bytes of a record, by `sh_type` of tables: symbols, RELA, dynamic, REL, dynamic symbols, arrays of pointers, groups, indexes. */
+const RECORD_SIZES: ReadonlyMap<number, number> = new Map([
+  [2, 24],
+  [4, 24],
+  [6, 16],
+  [9, 16],
+  [11, 24],
+  [14, 8],
+  [15, 8],
+  [16, 8],
+  [17, 4],
+  [18, 4],
+]);
 
 /** Names may overlap in a string table, so a small hostile file could ask for gigabytes of them: all of them share one budget. */
 class NameBudget {
@@ -92,6 +105,17 @@ function readSection(reader: ByteReader, table: number, index: number): ElfSecti
       rule: 'libbpf does not decompress sections',
     });
   }
+  const record = RECORD_SIZES.get(type) ?? 1;
+  if (size % record !== 0) {
+    throw new BpfObjectError(
+      'ERR_ELF_INVALID',
+      `section ${index} of ${size} bytes holds no whole records of ${record}`,
+      {
+        offset: at,
+        rule: 'ELF gABI: tables hold whole records',
+      },
+    );
+  }
   return {
     index,
     name: '',
@@ -116,7 +140,7 @@ function readSymbols(reader: ByteReader, sections: readonly ElfSection[], budget
       rule: 'libbpf needs exactly one SHT_SYMTAB and its string table',
     });
   }
-  if (table.size % SYMBOL_SIZE !== 0) {
+  if (table.size % SYMBOL_SIZE !== 0 || table.entrySize !== SYMBOL_SIZE) {
     throw new BpfObjectError('ERR_ELF_INVALID', `a symbol table of ${table.size} bytes holds no whole symbols`, {
       section: table.name,
       offset: 0,

@@ -30,6 +30,13 @@ export function readRelocations(
         },
       );
     }
+    if (section.entrySize !== REL_SIZE && !isUnread(section.name)) {
+      throw new BpfObjectError('ERR_ELF_INVALID', `relocations of ${section.entrySize} bytes each`, {
+        section: section.name,
+        offset: 0,
+        rule: `libbpf bpf_object__elf_collect: sh_entsize is ${REL_SIZE}`,
+      });
+    }
     left -= section.size / REL_SIZE;
     if (left < 0 || bySection.has(section.info)) {
       throw new BpfObjectError('ERR_ELF_INVALID', 'relocation sections overlap or repeat', {
@@ -41,6 +48,11 @@ export function readRelocations(
     bySection.set(section.info, readRecords(file.littleEndian, section, target, symbols));
   }
   return bySection;
+}
+
+/** Relocations of debug data, which no loader looks at (libbpf ignore_elf_section). */
+function isUnread(name: string): boolean {
+  return name.startsWith('.rel.debug_') || name === '.rel.BTF' || name === '.rel.BTF.ext';
 }
 
 function refuseRela(section: ElfSection, sections: readonly ElfSection[]): void {

@@ -23,6 +23,16 @@ export function variablesOf(btf: Btf | undefined, section: string): BtfVariable[
   });
 }
 
+/** Bytes of the variables of a BTF data section, by id of the variable. */
+export function variableSizes(btf: Btf, section: string): Map<number, number> {
+  const sizes = new Map<number, number>();
+  for (const id of btf.typesNamed(section, 'datasec')) {
+    const type = btf.type(id);
+    if (type.kind === 'datasec') for (const variable of type.variables) sizes.set(variable.type, variable.size);
+  }
+  return sizes;
+}
+
 /** Named symbols that lie in a section, by name. BTF straight from the compiler has no offsets; symbols have. */
 export function symbolsIn(elf: ElfFile, sectionIndex: number): Map<string, ElfSymbol> {
   const symbols = elf.symbols.filter((symbol) => symbol.sectionIndex === sectionIndex && symbol.type !== 'section');

@@ -6,6 +6,7 @@ import { findSection, type ElfFile, SHT_PROGBITS } from '../elf/elf-file.ts';
 import { readElf } from '../elf/read-elf.ts';
 import { BpfObjectError } from '../errors.ts';
 import type { BpfFunction, BpfObject, BpfVariable } from './bpf-object.ts';
+import { checkDataSections } from './check-data-sections.ts';
 import type { ObjectContext } from './context.ts';
 import { readExterns } from './read-externs.ts';
 import { readFunctions, type FunctionMap } from './read-functions.ts';
@@ -19,6 +20,7 @@ import { readReferences } from './read-references.ts';
  */
 export function readBpfObject(bytes: Uint8Array): BpfObject {
   const context = readContext(readElf(bytes));
+  if (context.btf !== undefined) checkDataSections(context.elf, context.btf);
   const functionMap = readFunctions(context);
   const externs = readExterns(context);
   const table = readMaps(context, functionMap, externs);

@@ -1,10 +1,12 @@
 import type { Btf } from '../btf/btf.ts';
-import type { BtfFunction, BtfVariable } from '../btf/btf-type.ts';
+import type { BtfFunction, BtfType, BtfVariable } from '../btf/btf-type.ts';
 import { skipModifiers } from '../btf/resolve-type.ts';
 import { SYMBOL_SIZE, type ElfSymbol } from '../elf/elf-file.ts';
 import { BpfObjectError } from '../errors.ts';
 import type { BpfExtern } from './bpf-object.ts';
 import type { ObjectContext } from './context.ts';
+
+const BTF_INT_BOOL = 4;
 
 /** Whether a symbol is to be supplied by the kernel (libbpf sym_is_extern). */
 export function isExternSymbol(symbol: ElfSymbol): boolean {
@@ -31,6 +33,9 @@ export function readExterns({ elf, btf }: ObjectContext): BpfExtern[] {
   if (symbols.length === 0) return [];
   if (btf === undefined) throw invalid(symbols[0], 'the object carries no BTF that says what it is');
   const declared = declaredExterns(btf);
+  const names = new Set(symbols.map(({ name }) => name));
+  for (const name of declared.keys())
+    if (!names.has(name)) throw invalid(symbols[0], `${name} is declared and has no symbol`);
   return symbols.map((symbol) => readExtern(btf, symbol, declared));
 }
 
@@ -58,11 +63,28 @@ function declaredExterns(btf: Btf): Map<string, Declaration> {
   return declared;
 }
 
+/** Types of variables that hold kernel options (libbpf find_kcfg_type). */
+function isOption(btf: Btf, variable: BtfVariable | BtfFunction): boolean {
+  if (variable.kind === 'func') return false;
+  const type = skipModifiers(btf, variable.type);
+  if (type.kind !== 'array') return isScalarOption(type);
+  const element = skipModifiers(btf, type.elementType);
+  return type.length > 0 && element.kind === 'int' && element.size === 1 && (element.encoding & BTF_INT_BOOL) === 0;
+}
+
+function isScalarOption(type: BtfType): boolean {
+  if (type.kind === 'enum') return type.size === 4 && type.name === 'libbpf_tristate';
+  if (type.kind === 'enum64') return type.name === 'libbpf_tristate';
+  if (type.kind !== 'int') return false;
+  return (type.encoding & BTF_INT_BOOL) === 0 ? [1, 2, 4, 8].includes(type.size) : type.size === 1;
+}
+
 function readExtern(btf: Btf, symbol: ElfSymbol, declared: ReadonlyMap<string, Declaration>): BpfExtern {
   const common = { name: symbol.name, weak: symbol.binding === 'weak' };
   const found = declared.get(symbol.name);
   if (found === undefined) throw invalid(symbol, 'its BTF declaration in .ksyms or .kconfig is missing');
   const { type, section } = found;
+  if (section === '.kconfig' && !isOption(btf, type)) throw invalid(symbol, 'no kernel option has this type');
   if (type.kind === 'func') return { ...common, kind: 'kfunc', typed: true, typeId: type.id };
   const typed = skipModifiers(btf, type.type).kind !== 'void';
   return { ...common, kind: section === '.kconfig' ? 'kconfig' : 'ksym', typed, typeId: type.id };

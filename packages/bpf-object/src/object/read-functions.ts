@@ -29,6 +29,11 @@ export class FunctionMap {
     }
   }
 
+  /** Whether the section holds functions that others may call. */
+  isText(sectionIndex: number): boolean {
+    return this.#bySection.get(sectionIndex)?.[0]?.function.section.name === '.text';
+  }
+
   /** Index of the function that holds the byte, undefined where none does (a weak function that the linker dropped). */
   find(sectionIndex: number, offset: number): number | undefined {
     const list = this.#bySection.get(sectionIndex) ?? [];

@@ -1,12 +1,24 @@
+import type { Btf } from '../btf/btf.ts';
 import type { BtfVariable } from '../btf/btf-type.ts';
 import { sizeOfType, skipModifiers } from '../btf/resolve-type.ts';
-import { findSection, type ElfFile, type ElfRelocation, type ElfSection, type ElfSymbol } from '../elf/elf-file.ts';
+import {
+  findSection,
+  SHF_EXECINSTR,
+  SHT_NOBITS,
+  SHT_PROGBITS,
+  type ElfFile,
+  type ElfRelocation,
+  type ElfSection,
+  type ElfSymbol,
+} from '../elf/elf-file.ts';
 import { BpfObjectError } from '../errors.ts';
 import type { BpfExtern, BpfMap } from './bpf-object.ts';
-import { symbolsIn, variablesOf, type ObjectContext } from './context.ts';
+import { symbolsIn, variablesOf, variableSizes, type ObjectContext } from './context.ts';
 import { readMapDefinition } from './read-map-definition.ts';
 import type { FunctionMap } from './read-functions.ts';
 
+/** Global data that lies in the one arena of an object (libbpf ARENA_SEC). */
+const ARENA_DATA = '.addr_space.1';
 /** Programs that the members of all structs of struct_ops may name. Real ones have some dozen. */
 const MAX_STRUCT_OPS_PROGRAMS = 65_536;
 
@@ -39,7 +51,7 @@ export function readMaps(context: ObjectContext, functions: FunctionMap, externs
     if (section.name === '.maps') readDefined(context, section, table);
     else if (section.name === '.struct_ops' || section.name === '.struct_ops.link')
       readStructOps(context, section, functions, table);
-    else if (isDataSection(section.name) && section.size > 0) {
+    else if (isDataSection(section)) {
       table.bySection.set(section.index, section.name);
       table.maps.push(internalMap(section.name, section.size, section.data));
     }
@@ -74,7 +86,7 @@ function readArenaData(elf: ElfFile, table: MapTable): void {
       rule: 'libbpf bpf_object__init_user_btf_maps: only single ARENA map is supported',
     });
   }
-  const section = findSection(elf, '.addr_space.1');
+  const section = findSection(elf, ARENA_DATA);
   if (section === undefined) return;
   if (arenas[0] === undefined) {
     throw new BpfObjectError('ERR_MAP_INVALID', 'variables lie in an arena, and the object defines none', {
@@ -86,8 +98,11 @@ function readArenaData(elf: ElfFile, table: MapTable): void {
   table.bySection.set(section.index, arenas[0].name);
 }
 
-function isDataSection(name: string): boolean {
-  return /^\.(data|rodata|bss)(\..+)?$/.test(name);
+/** Global data (libbpf bpf_object__elf_collect): bytes of the file, or for `.bss` none. */
+function isDataSection({ name, type, flags, size }: ElfSection): boolean {
+  if (size === 0) return false;
+  if (/^\.bss(\..+)?$/.test(name)) return type === SHT_NOBITS;
+  return /^\.(data|rodata)(\..+)?$/.test(name) && type === SHT_PROGBITS && (flags & SHF_EXECINSTR) === 0;
 }
 
 function internalMap(name: string, valueSize: number, data: Uint8Array): BpfMap {
@@ -123,6 +138,7 @@ function readDefined({ elf, btf }: ObjectContext, section: ElfSection, table: Ma
   const symbols = symbolsIn(elf, section.index);
   const places = new Map<number, string>();
   const names = new Set<string>();
+  const sizes = variableSizes(btf, '.maps');
   for (const variable of variablesOf(btf, '.maps')) {
     const symbol = symbols.get(variable.name);
     if (symbol === undefined) {
@@ -132,11 +148,28 @@ function readDefined({ elf, btf }: ObjectContext, section: ElfSection, table: Ma
         rule: 'libbpf bpf_object__init_user_btf_map',
       });
     }
-    checkMap(names, section, variable, symbol);
+    const size = sizes.get(variable.id) ?? 0;
+    checkMap(names, section, variable, { ...symbol, size });
+    checkDefinition(btf, variable, size, symbol.value);
     places.set(symbol.value, variable.name);
     table.maps.push(readMapDefinition(btf, { name: variable.name, typeId: variable.type, offset: symbol.value }));
   }
   table.byPlace.set(section.index, places);
+}
+
+/** The struct that defines a map is no larger than its variable. */
+function checkDefinition(btf: Btf, { name, type }: BtfVariable, size: number, offset: number): void {
+  const definition = skipModifiers(btf, type);
+  if (definition.kind !== 'struct' || definition.size <= size) return;
+  throw new BpfObjectError(
+    'ERR_MAP_INVALID',
+    `map ${name}: its struct has ${definition.size} bytes, its variable ${size}`,
+    {
+      section: '.maps',
+      offset,
+      rule: 'libbpf bpf_object__init_user_btf_map',
+    },
+  );
 }
 
 function checkMap(names: Set<string>, section: ElfSection, { name, linkage }: BtfVariable, symbol: ElfSymbol): void {
@@ -148,7 +181,7 @@ function checkMap(names: Set<string>, section: ElfSection, { name, linkage }: Bt
     });
   };
   if (name === '') fail('it has no name');
-  if (linkage !== 'global') fail(`its linkage is ${linkage}; maps are global variables`);
+  if (linkage !== 'global' || symbol.hidden) fail('maps are global variables that are not hidden');
   if (symbol.value + symbol.size > section.size) fail('it does not end inside its section');
   if (names.has(name)) fail('two maps have this name');
   names.add(name);

@@ -66,6 +66,7 @@ function classify(
   if (isExternSymbol(symbol)) return { kind: isCall ? 'kfunc' : 'extern', name: symbol.name };
   if (isCall) {
     if (instruction.source !== PSEUDO_CALL) throw invalid(holder, record, 'it is no call of a function');
+    if (!functions.isText(symbol.sectionIndex)) throw invalid(holder, record, 'it calls a function outside of .text');
     const target = symbol.value + (instruction.immediate + 1) * INSTRUCTION_SIZE;
     return functionReference('call', functions, symbol.sectionIndex, target, () =>
       invalid(holder, record, 'no function is there'),
@@ -75,6 +76,10 @@ function classify(
   if (map !== undefined) return { kind: 'map', map, offset: 0 };
   const section = maps.bySection.get(symbol.sectionIndex);
   if (section !== undefined) return { kind: 'map', map: section, offset: symbol.value + instruction.immediate };
+  // libbpf sym_is_subprog
+  const isFunction = symbol.type === 'function' || (symbol.type === 'section' && symbol.binding === 'local');
+  if (!isFunction || !functions.isText(symbol.sectionIndex))
+    throw invalid(holder, record, 'it names neither map, data nor function of .text');
   const target = symbol.value + instruction.immediate;
   return functionReference('callback', functions, symbol.sectionIndex, target, () =>
     invalid(holder, record, 'it names neither map, data nor function'),
