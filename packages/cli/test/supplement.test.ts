@@ -93,6 +93,16 @@ function otherBtf(bitOffset: number): string {
   return path;
 }
 
+function intercept({ method = '', url = '' }: IncomingMessage): boolean {
+  requests.push(`${method} ${url}`);
+  return false;
+}
+
+/** An entry for a kernel nobody has, which is near to those of a pattern with these options. */
+function near(kconfig: object, pattern = `${release().split('.')[0]}.*`): object {
+  return { release: '4.9.0-1-built', near: { release: pattern, kconfig } };
+}
+
 function kernels(name: string, entry: object): string {
   const path = folder.file(name);
   writeFileSync(path, JSON.stringify([{ architecture: 'amd64', btf: KERNEL_BTF, ...entry }]));
@@ -102,10 +112,6 @@ function kernels(name: string, entry: object): string {
 describe.skipIf(!CAN_HIDE_BTF || process.arch !== 'x64')('a kernel without BTF', () => {
   beforeAll(async () => {
     folder = temporaryFolder();
-    const intercept = ({ method = '', url = '' }: IncomingMessage): boolean => {
-      requests.push(`${method} ${url}`);
-      return false;
-    };
     registry = await createRegistry({ root: folder.file('registry'), intercept });
     reference = `${registry.host}/demo/no-btf:1.0.0`;
     mkdirSync(folder.file('project/src'), { recursive: true });
@@ -190,10 +196,6 @@ describe.skipIf(!CAN_HIDE_BTF || process.arch !== 'x64')('a kernel without BTF',
       );
       return JSON.parse(stdout) as { layers: number; kernels: { btf: string }[] };
     };
-    const near = (kconfig: object, pattern = `${release().split('.')[0]}.*`): object => ({
-      release: '4.9.0-1-built',
-      near: { release: pattern, kconfig },
-    });
     await add('differs.json', [near({ CONFIG_BPF_SYSCALL: 'y', CONFIG_HZ: '12345' })]);
     await add('elsewhere.json', [near({ CONFIG_BPF_SYSCALL: 'y' }, '0.*')]);
     expect((await install()).status).toBe(20);
@@ -209,6 +211,16 @@ describe.skipIf(!CAN_HIDE_BTF || process.arch !== 'x64')('a kernel without BTF',
     const fetched = requests.filter((line) => added.some(({ btf }) => line.endsWith(btf)));
     expect(fetched).toEqual([`GET /v2/demo/near/blobs/${added[0]?.btf}`]);
     expect(requests.length).toBeLessThan(40);
+    // The same where nothing is loaded, here and from this node's facts.
+    const facts = folder.file('facts.json');
+    const checked = await onNodeWithoutBtf(
+      ['check', elsewhere, '--policy', policy('btf')],
+      ['facts', '--output', facts],
+    );
+    expect(checked.status).toBe(0);
+    expect(JSON.parse(readFileSync(facts, 'utf8'))).toMatchObject({ btf: { available: false } });
+    await succeed(['check', elsewhere, '--policy', policy('btf'), '--facts', facts]);
+    expect((await spawnCli(['check', elsewhere, '--policy', policy(), '--facts', facts])).status).not.toBe(0);
     // Two that are near and disagree: no guess.
     await add('disagrees.json', [{ ...near({ CONFIG_BPF_SYSCALL: 'y' }), release: '4.10.0', btf: otherBtf(192) }]);
     expect((await install()).status).toBe(20);

@@ -18,6 +18,12 @@ export { KernelError, type KernelErrorCode, type KernelErrorDetails } from './ke
 export { openKernel, type OpenKernelOptions } from './kernel/open-kernel.ts';
 export type { AttachedProgram, CarriedMap, Switch } from './node/activation.ts';
 export { type EvidenceSearch, findEvidence, type FindEvidenceOptions } from './node/find-evidence.ts';
+export {
+  findSupplement,
+  type FindSupplementOptions,
+  type FoundSupplement,
+  type SupplementSearch,
+} from './node/find-supplement.ts';
 export type { AttachTarget, AttachTargets } from '@bpfship/portability';
 export type {
   InstallOptions,

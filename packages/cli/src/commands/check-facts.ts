@@ -3,6 +3,7 @@ import type { BtfIndex, Evidence } from '@bpfship/media-types';
 import {
   type AttachTargets,
   decide,
+  type KernelFacts,
   type KernelTypes,
   openKernelTypes,
   parseKernelFacts,
@@ -29,22 +30,28 @@ export interface CheckInput {
   evidence: readonly Evidence[];
   /** Where its programs are to attach. */
   attachTargets: AttachTargets;
+  /** Finds BTF for a kernel that has none, as a node does. Default: there is none. */
+  supplement?: (facts: KernelFacts) => Promise<Uint8Array | undefined>;
 }
 
 /** Decides for this node, or one after the other for the kernels whose facts are in files. */
 export async function* checkOn(
   index: BtfIndex,
-  { files, btf, evidence, attachTargets }: CheckInput,
+  { files, btf, evidence, attachTargets, supplement }: CheckInput,
 ): AsyncGenerator<Checked> {
   const given = btf === undefined ? undefined : await readBtf(btf);
+  const relocates = index.variants.some(({ types }) => types !== undefined);
+  const supplementFor = async (facts: KernelFacts): Promise<Uint8Array | undefined> =>
+    relocates && !facts.btf.available ? supplement?.(facts) : undefined;
   for (const file of files) {
     const facts = parseKernelFacts(await readTextFile(file));
-    const selection = decide({ index, facts, evidence, attachTargets, ...(given ? { btf: given } : {}) });
+    const types = given ?? (await supplementFor(facts));
+    const selection = decide({ index, facts, evidence, attachTargets, ...(types ? { btf: types } : {}) });
     yield { facts: file, kernel: facts.release, selection };
   }
   if (files.length > 0) return;
   const { facts, btf: own, modules } = await readFactsFor(index);
-  const types = given ?? own;
+  const types = given ?? own ?? (await supplementFor(facts));
   const here = { index, facts, evidence, attachTargets, modules };
   yield { kernel: facts.release, selection: decide({ ...here, ...(types ? { btf: types } : {}) }) };
 }

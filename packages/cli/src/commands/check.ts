@@ -1,7 +1,7 @@
 import { Command } from 'commander';
 import { readFile } from 'node:fs/promises';
 import { describeObject } from '@bpfship/devkit';
-import { explainSelection } from '@bpfship/portability';
+import { explainSelection, type KernelFacts } from '@bpfship/portability';
 import {
   type BtfIndex,
   type Evidence,
@@ -11,12 +11,12 @@ import {
   parseServiceManifest,
 } from '@bpfship/media-types';
 import { fetchBytes, fetchReference, requireReference } from '@bpfship/oras-client';
-import { findEvidence } from '@bpfship/runtime-shim';
+import { findEvidence, findSupplement } from '@bpfship/runtime-shim';
 import { verifyArtifact } from '@bpfship/trust';
 import { CliError } from '../cli-error.ts';
 import type { CommandContext, GetContext } from '../context.ts';
 import { fileError, readTextFile } from '../files.ts';
-import { type Checked, checkOn, fleetTable, programTable } from './check-facts.ts';
+import { type Checked, type CheckInput, checkOn, fleetTable, programTable } from './check-facts.ts';
 import { addExamples } from '../options/examples.ts';
 import { addTargetOptions, attachTargets, type TargetOptionValues } from '../options/node-options.ts';
 import { addVerifyOptions, policyFrom, type VerifyOptionValues } from '../options/key-options.ts';
@@ -75,8 +75,15 @@ export function createCheckCommand(getContext: GetContext): Command {
     const index = parseBtfIndex(
       await fetchBytes(opened.target, manifest.config, { maxBytes: MAX_BTF_INDEX_SIZE, signal: context.signal }),
     );
+    const supplement = async (facts: KernelFacts): Promise<Uint8Array | undefined> => {
+      const trust = policy ? { policy } : { allowUnsigned: true as const };
+      const search = await findSupplement({ target, subject: descriptor, facts, ...trust, signal });
+      for (const warning of search.warnings) context.printer.warn(warning);
+      return search.found?.bytes;
+    };
     await report(context, index, values, {
       evidence,
+      supplement,
       reference: `${opened.location}@${descriptor.digest}`,
       title: `${index.name} ${index.version}`,
       signature: signer === undefined ? 'Signature: not checked' : `Signature: verified, key ${signer}`,
@@ -93,6 +100,8 @@ interface Subject {
   signer?: string | undefined;
   /** What is known of real kernels. */
   evidence?: readonly Evidence[];
+  /** Finds BTF for a kernel that has none. */
+  supplement?: CheckInput['supplement'];
 }
 
 /** Prints the verdicts: of one kernel in full, of several as a table or as JSON lines. */
@@ -104,6 +113,7 @@ async function report(context: CommandContext, index: BtfIndex, values: Values, 
     btf: values.btf,
     evidence: subject.evidence ?? [],
     attachTargets: attachTargets(values),
+    ...(subject.supplement ? { supplement: subject.supplement } : {}),
   })) {
     checked.push(each);
   }
