@@ -7,6 +7,7 @@ import { readKallsyms } from './kallsyms.ts';
 import { listKernelFunctions } from './kernel-functions.ts';
 import { describeModules } from './module-facts.ts';
 import { pack, packText } from './pack.ts';
+import { readPrivileges } from './privileges.ts';
 import { readKernelFacts, recordAnswer } from './read-kernel-facts.ts';
 import { listTracepoints } from './tracefs.ts';
 
@@ -91,6 +92,9 @@ async function askForCalls(
   kernel: Kernel,
   btf: Uint8Array | undefined,
 ): Promise<{ question: ProbeQuestion; answer: boolean | undefined }[]> {
+  const { load, unprivilegedBpfDisabled } = await readPrivileges();
+  // Ten thousand questions that the kernel would refuse to answer.
+  if (!load && unprivilegedBpfDisabled !== 0) return [];
   const helpers = Array.from({ length: LAST_HELPER }, (_, i) => helperName(i + 1));
   const functions = btf ? listKernelFunctions(btf) : [];
   const questions = PROGRAM_TYPES.slice(1).flatMap((programType): ProbeQuestion[] => [
