@@ -12,6 +12,8 @@ beforeAll(() => {
 
 afterAll(() => workshop.remove());
 
+const RULES = new Set(['global-function-pointers', 'error-injection', 'target-given-later', 'bind-verdict-flags']);
+
 describe('rules of kernels', () => {
   it.each([
     ['lock_in_tc', []],
@@ -22,6 +24,26 @@ describe('rules of kernels', () => {
     const { requirements } = deriveRequirements(object, { programs: [program] });
     const found = requirements.flatMap((each) =>
       each.kind === 'feature' && each.value.startsWith('spin-locks') ? [each.value] : [],
+    );
+    expect(found).toEqual(expected);
+  });
+
+  it.each([
+    ['global_number', []],
+    ['global_context', []],
+    ['global_pointer', ['global-function-pointers']],
+    ['at_function', []],
+    ['sleeps_at_function', ['error-injection']],
+    ['changes_security', []],
+    ['changes_call', ['error-injection']],
+    ['changes_own', []],
+    ['at_later', ['target-given-later']],
+    ['probe_later', []],
+    ['returns_3', ['bind-verdict-flags']],
+  ])('for functions and targets: %s', (program, expected) => {
+    const { requirements } = deriveRequirements(object, { programs: [program] });
+    const found = requirements.flatMap((each) =>
+      each.kind === 'feature' && RULES.has(each.value) ? [each.value] : [],
     );
     expect(found).toEqual(expected);
   });

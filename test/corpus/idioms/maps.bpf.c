@@ -70,6 +70,12 @@ DEFINE(__uint(type, BPF_MAP_TYPE_SK_STORAGE); __type(key, int); __type(value, lo
 DEFINE(__uint(type, 4000); __uint(max_entries, 4); __type(key, int); __type(value, long););
 #elif MAP == 30 /* SOCKMAP, CPUMAP with a value of 8 */
 DEFINE(__uint(type, BPF_MAP_TYPE_CPUMAP); __uint(max_entries, 4); __uint(key_size, 4); __uint(value_size, 8););
+#elif MAP == 31
+struct large { char bytes[5 * 1024 * 1024]; };
+DEFINE(__uint(type, BPF_MAP_TYPE_ARRAY); __uint(max_entries, 1); __type(key, int); __type(value, struct large););
+#elif MAP == 32
+struct long_key { char bytes[520]; };
+DEFINE(__uint(type, BPF_MAP_TYPE_HASH); __uint(max_entries, 1); __type(key, struct long_key); __type(value, long););
 #endif
 
 HOOK int map_used(void *ctx) { asm volatile("" : : "r"(&map)); return 0; }

@@ -1,7 +1,7 @@
 import type { BpfFunction, BpfObject, BpfProgram } from '../object/bpf-object.ts';
 import { CLASS, CODE_CALL, CODE_EXIT, CODE_LOAD_IMM64, type Instruction } from '../object/instruction.ts';
 import { successors } from '../requirements/function-features.ts';
-import { explore } from './explore.ts';
+import { explore, type Effort } from './explore.ts';
 import type { Exploration } from './exploration.ts';
 import { known, variable } from './value.ts';
 
@@ -22,23 +22,25 @@ export function findReturns(
   object: BpfObject,
   program: BpfProgram,
   isWrong: (value: ReturnValue) => boolean,
+  effort: Effort,
 ): ReturnValue[] {
   const [entry] = program.functions;
   if (entry === undefined || ![...candidates(object, entry)].some(isWrong)) return [];
-  const wrong = returnsOf(object, program, 1n).filter(isWrong);
+  const wrong = returnsOf(object, program, 1n, effort).filter(isWrong);
   if (wrong.length === 0) return [];
-  const unable = returnsOf(object, program, 0n);
+  const unable = returnsOf(object, program, 0n, effort);
   return wrong.filter((value) => unable.includes(value));
 }
 
 /** All that the program returns whatever the kernel is, for verifiers with every ability or with none. */
-function returnsOf(object: BpfObject, program: BpfProgram, ability: bigint): ReturnValue[] {
+function returnsOf(object: BpfObject, program: BpfProgram, ability: bigint, effort: Effort): ReturnValue[] {
   const exploration = explore({
     object,
     program,
     bind: (value) => (value.kind === 'feature' ? known(ability) : variable(value)),
     maxSteps: MAX_STEPS,
     returns: true,
+    effort,
   });
   return exploration === undefined || exploration.approximate ? [] : certainReturns(exploration);
 }

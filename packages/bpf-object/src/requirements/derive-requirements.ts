@@ -2,17 +2,16 @@ import { BpfObjectError } from '../errors.ts';
 import type { BpfMap, BpfObject, BpfProgram } from '../object/bpf-object.ts';
 import type { Site } from '../guards/exploration.ts';
 import { Effort, KFUNC_ADDRESS } from '../guards/explore.ts';
-import { findReturns } from '../guards/find-returns.ts';
 import type { GuardGraph } from '../guards/guard-graph.ts';
 import type { Parameters } from '../guards/program-guards.ts';
 import { writeGuardGraph } from '../guards/write-graph.ts';
 import { helperName, helperNumber } from '../object/helper-names.ts';
 import { addCoreRequirements } from './core-requirements.ts';
 import { functionFeatures } from './function-features.ts';
+import { mapSizeFeatures } from './map-size-features.ts';
 import { helperForm } from './helper-form.ts';
 import { guardProgram, siteKey, type GuardedProgram } from './guards.ts';
-import { mapFieldFeatures } from './map-field-features.ts';
-import { isReturnable, returnRange } from './return-range.ts';
+import { addRules } from './program-rules.ts';
 import { RequirementSet, type Requirement } from './requirement.ts';
 
 /** Options of {@link deriveRequirements}. */
@@ -80,10 +79,7 @@ export function deriveRequirements(object: BpfObject, options: DeriveOptions = {
   const effort = new Effort();
   const guarded = programs.map((program) => guardProgram(object, program, parameters, effort));
   for (const program of guarded) addProgram(requirements, program);
-  for (const program of programs) addReturnValues(requirements, object, program);
-  for (const program of programs) {
-    for (const value of mapFieldFeatures(object, program)) requirements.add({ kind: 'feature', value }, [program.name]);
-  }
+  for (const program of programs) addRules(requirements, object, program, effort);
   addMaps(requirements, object, programs);
   addExterns(requirements, object, guarded);
   const { types, bySite } = addCoreRequirements(object, guarded, requirements);
@@ -158,19 +154,6 @@ function addProgram(requirements: RequirementSet, { program, guards, reachOf }: 
   for (const feature of programFeatures(program)) requirements.add({ kind: 'feature', value: feature }, [name]);
 }
 
-function addReturnValues(requirements: RequirementSet, object: BpfObject, program: BpfProgram): void {
-  const { attachment, name } = program;
-  const range = returnRange(attachment);
-  if (range === undefined) return;
-  const hook = attachment.attachType ?? attachment.type;
-  const wrong = findReturns(object, program, (value) => value === 'unset' || !isReturnable(value, range));
-  for (const value of wrong) {
-    // Programs are functions that return `int`.
-    const text = value === 'unset' ? value : String(BigInt.asIntN(value >> 32n === 0n ? 32 : 64, value));
-    requirements.add({ kind: 'return-value', value: text, hook, programs: [] }, [name]);
-  }
-}
-
 function helperRequirement(helper: string, { attachment }: BpfProgram): Requirement {
   const orElse = REPLACED_HELPERS.get(helper);
   const replaced = orElse === undefined ? {} : { orElse };
@@ -200,9 +183,11 @@ function programFeatures({ attachment, functions, helpers }: BpfProgram): Set<st
 function addMaps(requirements: RequirementSet, object: BpfObject, programs: readonly BpfProgram[]): void {
   const used = new Set(programs.flatMap(({ maps, externs }) => [...maps, ...(externs.length > 0 ? ['.kconfig'] : [])]));
   const names = programs.map(({ name }) => name);
-  for (const map of object.maps) {
-    // The loader makes maps of global data only for programs that use them.
-    if (map.internal && !used.has(map.name)) continue;
+  // The loader makes maps of global data only for programs that use them.
+  const isMade = (map: BpfMap): boolean => !map.internal || used.has(map.name);
+  for (const value of names.length > 0 ? mapSizeFeatures(object, isMade) : [])
+    requirements.add({ kind: 'feature', value }, names);
+  for (const map of object.maps.filter(isMade)) {
     addMapType(requirements, map, map.name);
     if (map.structOps === undefined) continue;
     // The loader looks for the struct before it loads any program (libbpf bpf_object__init_kern_struct_ops_maps).

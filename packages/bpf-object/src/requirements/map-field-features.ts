@@ -4,11 +4,17 @@ import type { BpfMap, BpfObject, BpfProgram } from '../object/bpf-object.ts';
 /** Program types that may run anywhere in the kernel (kernel/bpf/verifier.c, is_tracing_prog_type). */
 const TRACING = new Set(['kprobe', 'tracepoint', 'perf_event', 'raw_tracepoint', 'raw_tracepoint_writable']);
 
-/** Fields that the kernel looks for in the values of a map, by the name of their struct. */
-const FIELDS: ReadonlyMap<string, string> = new Map([
-  ['bpf_spin_lock', 'spin-locks'],
-  ['bpf_timer', 'timers'],
-  ['bpf_wq', 'work-queues'],
+const STORAGE = ['cgroup_storage', 'sk_storage', 'inode_storage', 'task_storage', 'cgrp_storage'];
+const TIMED = ['hash', 'lru_hash', 'array'];
+
+/**
+ * Fields that the kernel looks for in the values of a map, by the name of their struct, and the types of maps that may have them
+ * (kernel/bpf/syscall.c, map_check_btf). Of any other map the loader tells the kernel no types once that was refused.
+ */
+const FIELDS: ReadonlyMap<string, { feature: string; types: readonly string[] }> = new Map([
+  ['bpf_spin_lock', { feature: 'spin-locks', types: ['hash', 'array', ...STORAGE] }],
+  ['bpf_timer', { feature: 'timers', types: TIMED }],
+  ['bpf_wq', { feature: 'work-queues', types: TIMED }],
 ]);
 
 /**
@@ -27,13 +33,13 @@ export function mapFieldFeatures(object: BpfObject, program: BpfProgram): string
   ]);
 }
 
-function fieldsOf({ btf }: BpfObject, { valueType, internal }: BpfMap): string[] {
+function fieldsOf({ btf }: BpfObject, { type, valueType, internal }: BpfMap): string[] {
   if (btf === undefined || valueType === undefined || internal) return [];
   const value = skipModifiers(btf, valueType);
   if (value.kind !== 'struct') return [];
   return value.members.flatMap((member) => {
     const { kind, name } = skipModifiers(btf, member.type);
     const field = kind === 'struct' ? FIELDS.get(name) : undefined;
-    return field === undefined ? [] : [field];
+    return field?.types.includes(type) ? [field.feature] : [];
   });
 }

@@ -33,6 +33,13 @@ export function returnRange({ type, attachType = '' }: ProgramAttachment): Retur
   return VERDICT_TYPES.has(type) ? VERDICT : undefined;
 }
 
+/** What older kernels take where newer ones take more, and the word for the ability. */
+export function olderReturnRange({
+  attachType = '',
+}: ProgramAttachment): { range: ReturnRange; feature: string } | undefined {
+  return /^cgroup_inet[46]_bind$/.test(attachType) ? { range: VERDICT, feature: 'bind-verdict-flags' } : undefined;
+}
+
 /** Whether a number is in range, as a whole or by its lower half: verifiers differ in which they look at. */
 export function isReturnable(value: bigint, [min, max]: ReturnRange): boolean {
   return [BigInt.asIntN(64, value), BigInt.asIntN(32, value)].some((number) => number >= min && number <= max);

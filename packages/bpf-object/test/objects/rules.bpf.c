@@ -29,6 +29,22 @@ static __noinline int verdict(void *ctx)
 	return bpf_get_prandom_u32() ? 2 : 1;
 }
 
+__attribute__((noinline)) int takes_number(int number) { asm volatile(""); return number + 1; }
+__attribute__((noinline)) int takes_context(struct __sk_buff *ctx) { asm volatile(""); return ctx->len + 1; }
+__attribute__((noinline)) int takes_pointer(int *number) { asm volatile(""); return number ? *number : 0; }
+
+SEC("tc") int global_number(struct __sk_buff *ctx) { return takes_number(ctx->len); }
+SEC("tc") int global_context(struct __sk_buff *ctx) { return takes_context(ctx); }
+SEC("tc") int global_pointer(struct __sk_buff *ctx) { int number = ctx->len; return takes_pointer(&number); }
+
+SEC("fentry/vfs_read") int at_function(void *ctx) { return 0; }
+SEC("fentry.s/vfs_read") int sleeps_at_function(void *ctx) { return 0; }
+SEC("fmod_ret/security_file_open") int changes_security(void *ctx) { return 0; }
+SEC("fmod_ret/__x64_sys_getpgid") int changes_call(void *ctx) { return 0; }
+SEC("fmod_ret/bpf_modify_return_test") int changes_own(void *ctx) { return 0; }
+SEC("fexit") int at_later(void *ctx) { return 0; }
+SEC("kprobe") int probe_later(void *ctx) { return 0; }
+
 SEC("tc") int lock_in_tc(void *ctx) { return lookup(); }
 SEC("kprobe") int lock_in_kprobe(void *ctx) { return lookup(); }
 SEC("socket") int lock_in_socket(void *ctx) { return lookup(); }

@@ -92,6 +92,9 @@ export function checkFeature({ value }: FeatureRequirement, context: RuleContext
   // What needs the kernel's own BTF, where a supplement stands in for it, says so in its own requirement.
   if (value === 'kernel-btf')
     return facts.btf.available || context.relocationTarget ? 'met' : withoutBtf(context, 'the variant');
+  // Whether it is there then, nobody can say now.
+  if (value === 'target-given-later')
+    return unknown('target-unknown', 'the function or hook that the program goes to is named when it is loaded');
   const there = lookUp(facts.features, value);
   if (there === true) return 'met';
   const since = FEATURES_SINCE.get(value);

@@ -36,6 +36,8 @@ export const FEATURES_SINCE: ReadonlyMap<string, string> = new Map([
   ['kfunc-calls', '5.13'],
   ['attach-sk-reuseport-select-or-migrate', '5.14'],
   ['bpf-cookie', '5.15'],
+  ['bind-verdict-flags', '5.12'],
+  ['global-function-pointers', '5.13'],
   ['narrow-stack-spills', '5.16'],
   ['kprobe-multi', '5.18'],
   ['xdp-frags', '5.18'],

@@ -147,7 +147,7 @@ function needsBtfIds(question: ProbeQuestion): boolean {
     case 'helper':
       return ['tracing', 'lsm', 'struct_ops'].includes(question.programType);
     case 'feature':
-      return /^sleepable-|kfunc|nonnull|iterators/.test(question.feature);
+      return /^sleepable-|error-injection|kfunc|nonnull|iterators/.test(question.feature);
     default:
       return question.kind === 'kfunc';
   }

@@ -12,6 +12,7 @@ import {
   moveNumber,
   MOV_R0_0,
   store,
+  storeNumber,
 } from './native/assemble.ts';
 import type { Bpf } from './native/bpf.ts';
 import { BTF_INT, BTF_KIND, btfInfo, loadBtf } from './native/btf-blob.ts';
@@ -49,6 +50,27 @@ function functionBtf(bpf: Bpf, linkage: number, callback: boolean): number {
 export const FUNCTION_PROGRAMS: Readonly<Record<string, FeatureProbe>> = {
   // BTF of a function with global linkage (5.6)
   'btf-global-functions': (bpf) => closed(bpf, functionBtf(bpf, GLOBAL, false)),
+  // An argument that is a pointer to memory, of a global function (5.12)
+  'global-function-pointers': (bpf, attempt) => {
+    const types = [
+      BTF_INT,
+      [0, btfInfo(BTF_KIND.pointer), 1],
+      [0, btfInfo(BTF_KIND.funcProto, 1), 1, 5, 1],
+      [0, btfInfo(BTF_KIND.funcProto, 1), 1, 5, 2],
+      [7, btfInfo(BTF_KIND.func, GLOBAL), 3],
+      [12, btfInfo(BTF_KIND.func, GLOBAL), 4],
+    ];
+    const fd = loadBtf(bpf, { types, names: ['int', 'a', 'main', 'second'] });
+    if (fd < 0) return answerOf(fd);
+    try {
+      const main = [storeNumber(8, 10, -8, 0), move(1, 10), addNumber(1, -8), callLocal(2), MOV_R0_0, EXIT];
+      const functions = [[0, MAIN] as const, [main.length, SECOND] as const];
+      const instructions = [...main, MOV_R0_0, EXIT];
+      return answerOf(attempt({ type: 'socket_filter', instructions, btf: { fd, functions } }).result);
+    } finally {
+      bpf.native.close(fd);
+    }
+  },
   // A global function that nothing reached calls is not verified (6.8)
   'lazy-global-functions': withFunctions(GLOBAL, false, [
     [MOV_R0_0, ifEqual(0, 0, 2), moveNumber(1, 0), callLocal(2), MOV_R0_0, EXIT],

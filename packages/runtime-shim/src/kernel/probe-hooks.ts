@@ -55,6 +55,20 @@ export const HOOK_PROGRAMS: Readonly<Record<string, FeatureProbe>> = {
       }).result,
     ),
   trampolines: probeTrampolines,
+  // Functions for errors to be injected into, which system calls are (CONFIG_FUNCTION_ERROR_INJECTION): the verifier's word about one
+  'error-injection': (bpf, attempt) => {
+    const attachBtfId = bpf.kernelBtfId('func', `__${SYSCALL_PREFIX[arch()] ?? ''}_sys_getpgid`);
+    if (attachBtfId === undefined) return undefined;
+    const attachType = attachTypeNumber('modify_return');
+    const { result, log } = attempt({ type: 'tracing', instructions: [MOV_R0_0, EXIT], attachBtfId, attachType });
+    if (result >= 0) return true;
+    return / is not modifiable/.test(log) ? false : undefined;
+  },
+  // Two more bits of what programs at bind(2) return (5.12)
+  'bind-verdict-flags': (_bpf, attempt) => {
+    const attachType = attachTypeNumber('cgroup_inet4_bind');
+    return answerOf(attempt({ type: 'cgroup_sock_addr', attachType, instructions: [moveNumber(0, 3), EXIT] }).result);
+  },
   // 6.0
   'sleepable-uprobe': (_bpf, attempt) =>
     answerOf(attempt({ type: 'kprobe', instructions: [MOV_R0_0, EXIT], flags: F_SLEEPABLE }).result),

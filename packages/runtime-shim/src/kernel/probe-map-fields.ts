@@ -27,11 +27,14 @@ function field(name: string, size: number, program: { type: string; flags?: numb
   };
 }
 
-/** Features of programs that refer to maps with fields of the kernel's. */
+/** Features of maps: fields of the kernel's in their values, and sizes. */
 export const MAP_FIELD_PROGRAMS: Readonly<Record<string, FeatureProbe>> = {
   'spin-locks-in-tracing': field('bpf_spin_lock', 4, { type: 'kprobe' }),
   'spin-locks-in-socket-filters': field('bpf_spin_lock', 4, { type: 'socket_filter' }),
   'spin-locks-in-sleepable': field('bpf_spin_lock', 4, { type: 'syscall', flags: F_SLEEPABLE }),
   'timers-in-tracing': field('bpf_timer', 16, { type: 'kprobe' }),
+  // Values of arrays beyond 4 MiB, and keys of hash tables beyond 512 bytes
+  'large-array-values': (bpf) => withMap(bpf, createMap(bpf, 'array', { value: 4 * 1024 * 1024 + 8 }), () => true),
+  'large-hash-keys': (bpf) => withMap(bpf, createMap(bpf, 'hash', { key: 520 }), () => true),
   'work-queues-in-tracing': field('bpf_wq', 16, { type: 'kprobe' }),
 };

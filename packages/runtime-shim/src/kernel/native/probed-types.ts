@@ -8,6 +8,8 @@ export const PROBED_TYPES: readonly (readonly [kind: ProbedKind, name: string])[
   ['func', 'bpf_lsm_file_open'],
   ['func', 'bpf_lsm_socket_post_create'],
   ['func', 'do_exit'],
+  ['func', '__x64_sys_getpgid'],
+  ['func', '__arm64_sys_getpgid'],
   ['func', 'bpf_iter_num_new'],
   ['func', 'bpf_iter_num_destroy'],
   ['typedef', 'btf_trace_sys_enter'],
