@@ -62,4 +62,14 @@ describe('rules of kernels', () => {
     const found = requirements.flatMap((each) => (each.kind === 'return-value' ? [each.value] : []));
     expect(found).toEqual(expected);
   });
+
+  it.each([
+    ['returns_1', ['CAP_BPF', 'CAP_NET_ADMIN']],
+    ['at_function', ['CAP_BPF', 'CAP_PERFMON']],
+    ['lock_in_socket', ['CAP_BPF']],
+  ])('for who may load: %s', (program, expected) => {
+    const { requirements } = deriveRequirements(object, { programs: [program] });
+    const found = requirements.flatMap((each) => (each.kind === 'capability' ? [each.value] : []));
+    expect(found).toEqual(expected);
+  });
 });

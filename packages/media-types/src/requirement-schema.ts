@@ -49,6 +49,7 @@ const known = [
     guarded: Programs.exactOptional(),
   }),
   z.looseObject({ kind: z.literal('return-value'), value: Word, hook: Word, programs: Programs }),
+  z.looseObject({ kind: z.literal('capability'), value: Word, programs: Programs }),
 ] as const;
 
 const kindNames = known.map((schema) => schema.shape.kind.value);

@@ -131,6 +131,14 @@ export interface ReturnValueRequirement {
   programs: string[];
 }
 
+/** Whoever loads the programs must have the capability, or CAP_SYS_ADMIN. */
+export interface CapabilityRequirement {
+  kind: 'capability';
+  /** e.g. `CAP_NET_ADMIN`. */
+  value: string;
+  programs: string[];
+}
+
 /** A requirement of a kind that this version of the standard knows. */
 export type KnownRequirement =
   | ProgramTypeRequirement
@@ -142,7 +150,8 @@ export type KnownRequirement =
   | KconfigRequirement
   | KsymRequirement
   | KfuncRequirement
-  | ReturnValueRequirement;
+  | ReturnValueRequirement
+  | CapabilityRequirement;
 
 /** A requirement of a kind from a later version of the standard: its verdict is uncertain. */
 export interface UnknownRequirement {
@@ -163,6 +172,7 @@ const KNOWN_KINDS: ReadonlySet<string> = new Set<KnownRequirement['kind']>([
   'ksym',
   'kfunc',
   'return-value',
+  'capability',
 ]);
 
 /** Whether this version of the standard knows the requirement's kind. */

@@ -1,6 +1,7 @@
 import type { Effort } from '../guards/explore.ts';
 import { findReturns, type ReturnValue } from '../guards/find-returns.ts';
 import type { BpfObject, BpfProgram } from '../object/bpf-object.ts';
+import { capabilitiesOf } from './capabilities.ts';
 import { globalFunctionFeatures } from './global-function-features.ts';
 import { mapFieldFeatures } from './map-field-features.ts';
 import type { RequirementSet } from './requirement.ts';
@@ -15,6 +16,9 @@ export function addRules(requirements: RequirementSet, object: BpfObject, progra
     ...targetFeatures(program.attachment),
   ];
   for (const value of features) requirements.add({ kind: 'feature', value }, [program.name]);
+  for (const value of capabilitiesOf(program.attachment)) {
+    requirements.add({ kind: 'capability', value, programs: [] }, [program.name]);
+  }
   addReturnValues(requirements, object, program, effort);
 }
 

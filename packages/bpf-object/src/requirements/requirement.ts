@@ -15,7 +15,9 @@ export type Requirement =
   | { kind: 'ksym'; value: string; typed: boolean; weak: boolean; programs: string[] }
   | { kind: 'kfunc'; value: string; weak: boolean; programs: string[]; guarded?: string[] }
   /** The program ends with a value that no kernel takes from its hook. `hook`: libbpf's attach type, or program type where there is none. */
-  | { kind: 'return-value'; value: string; hook: string; programs: string[] };
+  | { kind: 'return-value'; value: string; hook: string; programs: string[] }
+  /** Whoever loads the programs needs the capability. */
+  | { kind: 'capability'; value: string; programs: string[] };
 
 /** A helper that must be callable. */
 export interface HelperRequirement {
@@ -60,6 +62,7 @@ const KIND_ORDER: readonly Requirement['kind'][] = [
   'ksym',
   'kfunc',
   'return-value',
+  'capability',
 ];
 
 interface Entry {

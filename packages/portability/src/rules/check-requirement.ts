@@ -1,6 +1,7 @@
 import { isKnownRequirement, type KnownRequirement, type Requirement } from '@bpfship/media-types/requirement';
 import { type Answer, unknown } from '../answer.ts';
 import { checkAttachTarget } from './attach-rules.ts';
+import { checkCapability } from './capability-rule.ts';
 import type { RuleContext } from './context.ts';
 import { checkLicence, isGplCompatible } from './licence-rules.ts';
 import { checkCoreRelocation } from './relocation-rule.ts';
@@ -39,6 +40,8 @@ function checkKnown(requirement: KnownRequirement, context: RuleContext): Answer
       return checkKconfig(requirement, context);
     case 'ksym':
       return checkKsym(requirement, context);
+    case 'capability':
+      return checkCapability(requirement, context);
     case 'return-value':
       return checkReturnValue(requirement);
     default:
