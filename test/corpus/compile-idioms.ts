@@ -16,6 +16,9 @@ const ONE_FLAVOUR: ReadonlySet<string> = new Set([
   'functions',
   'licence',
   'returns',
+  'arguments',
+  'kernel-functions',
+  'incompatible',
 ]);
 
 /** How one source is compiled: the same guard becomes other instructions. */
@@ -54,7 +57,12 @@ export function compileIdioms(folder: string, options: CompileIdiomsOptions = {}
     .filter((name) => options.idioms?.includes(name) ?? true);
   const flavours = FLAVOURS.filter(({ name }) => options.flavours?.includes(name) ?? true);
   return idioms.flatMap((idiom) => {
-    const few = ONE_FLAVOUR.has(idiom) ? flavours.slice(0, 1) : flavours;
+    const few = ONE_FLAVOUR.has(idiom)
+      ? flavours.slice(0, 1)
+      : // The newest stores numbers at once.
+        idiom === 'context'
+        ? flavours.filter((_, i) => i === 0 || i === flavours.length - 1)
+        : flavours;
     if (idiom !== 'maps') return few.map((flavour) => compile({ idiom, flavour, folder }));
     const maps = Array.from({ length: MAPS }, (_, i) => i + 1);
     return few.flatMap((flavour) => maps.map((map) => compile({ idiom, flavour, folder, map })));

@@ -25,6 +25,7 @@ export type {
 } from './btf/btf-type.ts';
 export { BtfBuilder, type IntToAdd, type MemberToAdd } from './btf/btf-builder.ts';
 export { describeType, listStructs, type FieldDescription, type StructSummary } from './btf/describe-type.ts';
+export { type FunctionShape, type ParameterShape, prototypeText, shapeOfPrototype } from './btf/function-shape.ts';
 export { enumValues } from './btf/enum-values.ts';
 export { sizeOfType, skipModifiers } from './btf/resolve-type.ts';
 export { typeName } from './btf/type-name.ts';
@@ -58,6 +59,8 @@ export type { Instruction } from './object/instruction.ts';
 export { helperName, helperNumber } from './object/helper-names.ts';
 export { mapTypeName } from './object/map-types.ts';
 export { HELPERS_BY_FORM } from './requirements/helper-form.ts';
+export { isAlwaysAllowed } from './context/always-allowed.ts';
+export type { AccessKind, ContextAccess } from './context/context-access.ts';
 export { relocatedInstruction } from './requirements/core-requirements.ts';
 export {
   deriveRequirements,

@@ -3,6 +3,7 @@
  * (`@bpfship/bpf-object/resolving`), so that a process that only decides loads little code.
  */
 export { Btf } from './btf/btf.ts';
+export { type FunctionShape, type ParameterShape, prototypeText, shapeOfPrototype } from './btf/function-shape.ts';
 export { parseBtf, type ParseBtfOptions } from './btf/parse-btf.ts';
 export type {
   CoreLoader,

@@ -103,7 +103,15 @@ describe('requirements of the service object', () => {
       ['no_such_symbol', true],
     ]);
     expect(ofKind(requirements, 'kfunc')).toEqual([
-      { kind: 'kfunc', value: 'bpf_rcu_read_lock', weak: true, programs: ['on_syscall'], guarded: ['on_syscall'] },
+      {
+        kind: 'kfunc',
+        value: 'bpf_rcu_read_lock',
+        weak: true,
+        programType: 'tracepoint',
+        prototype: 'v()',
+        programs: ['on_syscall'],
+        guarded: ['on_syscall'],
+      },
     ]);
   });
 

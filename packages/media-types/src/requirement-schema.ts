@@ -1,8 +1,17 @@
 import { z } from 'zod';
 import { CName, U32, Word, line } from './primitives.ts';
-import { CORE_RELOCATION_KINDS, type KnownRequirement, type Requirement } from './requirement.ts';
+import { ACCESS_KINDS, CORE_RELOCATION_KINDS, type KnownRequirement, type Requirement } from './requirement.ts';
 
 const Programs = z.array(CName).min(1).max(1024);
+
+/** Contexts have some hundred bytes; what an instruction can reach lies within 16 bits. */
+const contextAccess = {
+  access: z.enum(ACCESS_KINDS),
+  offset: z.number().int().min(-32_768).max(65_535),
+  size: z.literal([1, 2, 4, 8]),
+  programs: Programs,
+  guarded: Programs.exactOptional(),
+};
 
 const known = [
   z.looseObject({ kind: z.literal('program-type'), value: Word, programs: Programs }),
@@ -23,6 +32,13 @@ const known = [
     programs: Programs.exactOptional(),
     guarded: Programs.exactOptional(),
   }),
+  z.looseObject({
+    kind: z.literal('context-field'),
+    programType: Word,
+    attachType: Word.exactOptional(),
+    ...contextAccess,
+  }),
+  z.looseObject({ kind: z.literal('hook-argument'), hook: Word, value: Word, ...contextAccess }),
   z.looseObject({
     kind: z.literal('core-relocation'),
     relocation: z.enum(CORE_RELOCATION_KINDS),
@@ -45,6 +61,12 @@ const known = [
     kind: z.literal('kfunc'),
     value: CName,
     weak: z.boolean(),
+    programType: Word.exactOptional(),
+    prototype: z
+      .string()
+      .max(512, { abort: true })
+      .regex(/^[viseuf*@()]+$/, 'must be a prototype')
+      .exactOptional(),
     programs: Programs,
     guarded: Programs.exactOptional(),
   }),

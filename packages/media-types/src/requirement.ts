@@ -76,6 +76,42 @@ export interface FeatureRequirement {
   guarded?: GuardedPrograms;
 }
 
+/** Ways to use a context; `write-number` is a store of a number that the instruction itself holds. */
+export const ACCESS_KINDS = ['read', 'write', 'write-number'] as const;
+
+/** One of {@link ACCESS_KINDS}. */
+export type AccessKind = (typeof ACCESS_KINDS)[number];
+
+/** The kernel must let programs of the type use a part of their context, where kernels differ. */
+export interface ContextFieldRequirement {
+  kind: 'context-field';
+  programType: string;
+  /** libbpf's name, where what is allowed depends on it. */
+  attachType?: string;
+  access: AccessKind;
+  /** In bytes from the start of the context. */
+  offset: number;
+  /** Bytes that are moved: 1, 2, 4 or 8. */
+  size: number;
+  programs: string[];
+  guarded?: GuardedPrograms;
+}
+
+/** What the program goes to must have the argument that it reads. */
+export interface HookArgumentRequirement {
+  kind: 'hook-argument';
+  /** As of `attach-target`. */
+  hook: string;
+  value: string;
+  access: AccessKind;
+  /** In bytes from the first argument, of which each takes 8. */
+  offset: number;
+  /** Bytes that are moved: 1, 2, 4 or 8. */
+  size: number;
+  programs: string[];
+  guarded?: GuardedPrograms;
+}
+
 /** A CO-RE relocation that must find its target in the kernel's BTF. */
 export interface CoreRelocationRequirement {
   kind: 'core-relocation';
@@ -117,6 +153,10 @@ export interface KfuncRequirement {
   kind: 'kfunc';
   value: string;
   weak: boolean;
+  /** Type of the programs that call it. Absent: any kind of program may be meant. */
+  programType?: string;
+  /** Its declared prototype as one word (spec/requirements.md, "Prototypes"). Absent: not compared. */
+  prototype?: string;
   programs: string[];
   guarded?: GuardedPrograms;
 }
@@ -146,6 +186,8 @@ export type KnownRequirement =
   | HelperRequirement
   | AttachTargetRequirement
   | FeatureRequirement
+  | ContextFieldRequirement
+  | HookArgumentRequirement
   | CoreRelocationRequirement
   | KconfigRequirement
   | KsymRequirement
@@ -167,6 +209,8 @@ const KNOWN_KINDS: ReadonlySet<string> = new Set<KnownRequirement['kind']>([
   'helper',
   'attach-target',
   'feature',
+  'context-field',
+  'hook-argument',
   'core-relocation',
   'kconfig',
   'ksym',

@@ -2,6 +2,8 @@ import type { GuardOperand, Requirement, Variant } from '@bpfship/media-types';
 
 /** Features that following any guard graph asks for (spec/guards.md, "Verifier abilities"). */
 const FOR_EVERY_GRAPH = ['stack-scalar-spills', 'readonly-map-constants', 'nonnull-btf-pointers'];
+/** Features that arguments of hooks ask for. */
+const POINTER_ARGUMENTS = ['number-pointer-arguments', 'pointer-pointer-arguments', 'narrow-pointer-arguments'];
 /** Names that the loader answers by itself, and the feature that says what. */
 const LOADER_FEATURES: ReadonlyMap<string, string> = new Map([
   ['LINUX_HAS_BPF_COOKIE', 'bpf-cookie'],
@@ -16,6 +18,8 @@ export function neededFacts(variants: readonly Pick<Variant, 'requirements' | 'g
   return variants.flatMap(({ requirements, guards = [] }) => [
     ...requirements,
     ...(requirements.some(isAtFunction) ? [featureNeed('trampolines')] : []),
+    ...(requirements.some(goesByPrototype) ? [featureNeed('struct-arguments')] : []),
+    ...(requirements.some(({ kind }) => kind === 'hook-argument') ? POINTER_ARGUMENTS.map(featureNeed) : []),
     ...(requirements.some(({ kind }) => kind === 'kconfig') ? [featureNeed('kernel-config')] : []),
     ...(guards.length > 0 ? FOR_EVERY_GRAPH.map(featureNeed) : []),
     ...guards.flatMap(({ values }) => values.flatMap((value) => needOf(value) ?? [])),
@@ -29,6 +33,11 @@ function isAtFunction(requirement: Requirement): boolean {
     'hook' in requirement &&
     /^(?:fentry|fexit|fmod-ret)$/.test(requirement.hook)
   );
+}
+
+/** Programs whose target's prototype counts. */
+function goesByPrototype(requirement: Requirement): boolean {
+  return requirement.kind === 'attach-target' && 'hook' in requirement && /^(?:f|lsm|iter)/.test(requirement.hook);
 }
 
 function needOf(value: GuardOperand): Requirement | undefined {

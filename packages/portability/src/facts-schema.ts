@@ -67,6 +67,7 @@ export const KernelFactsSchema: z.ZodType<KernelFacts> = z
     mapTypes: Answers,
     helpers: table(z.record(CName, z.boolean())),
     kfuncs: table(z.record(CName, z.boolean())).exactOptional(),
+    contextFields: table(Answers).exactOptional(),
     features: Answers,
     hooks: table(Answers),
     symbols: z

@@ -25,6 +25,8 @@ export interface KernelFacts {
   helpers: Record<string, Record<string, boolean>>;
   /** libbpf program type name → kernel function → callable from it, for those that were asked for. */
   kfuncs?: Record<string, Record<string, boolean>>;
+  /** Program type, or program type and attach type (`xdp/xdp_devmap`) → access to the context (`read-4@20`) → allowed, for those that were asked for. */
+  contextFields?: Record<string, Record<string, boolean>>;
   /** Feature of the requirement language (spec/requirements.md) → there. */
   features: Record<string, boolean>;
   /** Hook kind → target → there, for what was asked on the node and BTF does not answer (tracefs tracepoints, kallsyms functions). */

@@ -19,6 +19,7 @@ export { matchesPattern } from './matches-pattern.ts';
 export { kernelFactsBytes, KernelFactsSchema, MAX_KERNEL_FACTS_SIZE, parseKernelFacts } from './facts-schema.ts';
 export { followGraph, type FollowOptions, type Reached } from './guards/follow-graph.ts';
 export type { KernelAddress, KernelValue } from './guards/kernel-values.ts';
+export { contextFieldName, contextName } from './rules/context-rules.ts';
 export { judge, type JudgeOptions } from './judge.ts';
 export {
   type KernelModule,

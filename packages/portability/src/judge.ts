@@ -116,7 +116,7 @@ function concerns({ requirement, answer }: OpenRequirement, program: string): bo
   const { kind } = requirement;
   if (OBJECT_WIDE.has(kind) && !KERNEL_SIDE.has(answer.code)) return true;
   const { programs, weak } = requirement as { programs?: unknown; weak?: unknown };
-  if (kind === 'kfunc' && weak === false) return true;
+  if (kind === 'kfunc' && weak === false && answer.code !== 'kfunc-not-callable') return true;
   // A later kind may name no programs: then it concerns all of them.
   return !Array.isArray(programs) || programs.includes(program);
 }

@@ -1,4 +1,4 @@
-import type { Btf } from '@bpfship/bpf-object/resolving';
+import type { Btf, FunctionShape } from '@bpfship/bpf-object/resolving';
 import type { Tristate } from './answer.ts';
 import type { KernelModuleFacts } from './facts.ts';
 import { factsModules } from './facts-view.ts';
@@ -34,6 +34,9 @@ interface Answers {
   has: Map<string, boolean>;
   hasInModules: Map<string, Tristate>;
   enumerators: Map<string, ReadonlySet<string> | undefined>;
+  shapes: Map<string, FunctionShape | undefined>;
+  prototypes: Map<string, string | undefined>;
+  structSizes: Map<string, number | undefined>;
   /** By the text of the local types. */
   relocations: Map<string | undefined, Step>;
 }
@@ -102,12 +105,18 @@ function remember(open: () => KernelTypes): KernelTypes {
     has: new Map(),
     hasInModules: new Map(),
     enumerators: new Map(),
+    shapes: new Map(),
+    prototypes: new Map(),
+    structSizes: new Map(),
     relocations: new Map(),
   };
   const cursors = new WeakMap<LocalTypes, Cursor>();
   return {
     has: (kind, name) => once(answers.has, `${kind} ${name}`, () => open().has(kind, name)),
     hasInModules: (kind, name) => once(answers.hasInModules, `${kind} ${name}`, () => open().hasInModules(kind, name)),
+    shapeOf: (kind, name) => once(answers.shapes, `${kind} ${name}`, () => open().shapeOf(kind, name)),
+    prototypeOf: (name) => once(answers.prototypes, name, () => open().prototypeOf(name)),
+    sizeOfStruct: (name) => once(answers.structSizes, name, () => open().sizeOfStruct(name)),
     enumerators: (name) => once(answers.enumerators, name, () => open().enumerators(name)),
     relocate(local, relocation) {
       const cursor = cursors.get(local) ?? { step: stepOf(answers.relocations, local.source), path: [], asked: 0 };

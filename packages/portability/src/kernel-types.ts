@@ -5,7 +5,10 @@ import {
   type CoreOutcome,
   type CoreResolver,
   createCoreResolver,
+  type FunctionShape,
   parseBtf,
+  prototypeText,
+  shapeOfPrototype,
 } from '@bpfship/bpf-object/resolving';
 import type { CoreRelocationKind } from '@bpfship/media-types';
 import type { Tristate } from './answer.ts';
@@ -70,6 +73,12 @@ export interface KernelTypes {
   hasInModules(this: void, kind: TypeKind, name: string): Tristate;
   /** Names in an enum; undefined where the kernel's BTF has no enum of that name. */
   enumerators(enumName: string): ReadonlySet<string> | undefined;
+  /** Parameters and result of a function, or of the function type behind a typedef (`btf_trace_NAME`), in the image or a loaded module. */
+  shapeOf(kind: 'func' | 'typedef', name: string): FunctionShape | undefined;
+  /** A function's prototype as libbpf compares it (`prototypeText`). */
+  prototypeOf(name: string): string | undefined;
+  /** In bytes; undefined where the kernel's BTF has no struct of that name. */
+  sizeOfStruct(name: string): number | undefined;
   relocate(local: LocalTypes, relocation: LocalRelocation): RelocationAnswer;
 }
 
@@ -110,8 +119,26 @@ export function openTypesOver(image: () => Btf, modules: () => readonly KernelMo
   let target: RelocationTarget | undefined;
   const enums = new Map<string, ReadonlySet<string> | undefined>();
   const loaded = (): OpenedModules => (openedModules ??= openModules(modules(), image()));
+  // Lazily: most questions end in the image.
+  function* searched(): Generator<Btf> {
+    yield image();
+    for (const { btf } of loaded().read) yield btf;
+  }
   return {
     has: (kind, name) => image().typesNamed(name, kind).length > 0,
+    shapeOf(kind, name) {
+      const found = findPrototype(searched(), kind, name);
+      return found && shapeOfPrototype(...found);
+    },
+    prototypeOf(name) {
+      const found = findPrototype(searched(), 'func', name);
+      return found && prototypeText(...found);
+    },
+    sizeOfStruct(name) {
+      const [id] = image().typesNamed(name, 'struct');
+      const type = id === undefined ? undefined : image().type(id);
+      return type?.kind === 'struct' ? type.size : undefined;
+    },
     hasInModules(kind, name) {
       const { read, unread } = loaded();
       return read.some(({ btf }) => btf.typesNamed(name, kind).length > 0) || (unread.length > 0 ? undefined : false);
@@ -125,6 +152,18 @@ export function openTypesOver(image: () => Btf, modules: () => readonly KernelMo
       return relocate(local, relocation, target, () => loaded().unread);
     },
   };
+}
+
+/** The first of that name, as libbpf and the kernel find it (btf__find_by_name_kind), and the prototype behind it. */
+function findPrototype(all: Iterable<Btf>, kind: 'func' | 'typedef', name: string): [Btf, number] | undefined {
+  for (const btf of all) {
+    const ids = btf.typesNamed(name, kind);
+    const type = ids.length === 0 ? undefined : btf.type(Math.min(...ids));
+    if (type?.kind === 'func') return [btf, type.type];
+    const behind = type?.kind === 'typedef' ? btf.type(type.type) : undefined;
+    if (behind?.kind === 'ptr') return [btf, behind.type];
+  }
+  return undefined;
 }
 
 /** Modules whose BTF is at hand, and the names of the others. */

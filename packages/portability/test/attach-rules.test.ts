@@ -10,6 +10,9 @@ function contextOf(features: Record<string, boolean>, names: string[], inModules
     has: (_kind, name) => names.includes(name),
     hasInModules: (_kind, name) => inModules.includes(name),
     enumerators: () => undefined,
+    shapeOf: () => undefined,
+    prototypeOf: () => undefined,
+    sizeOfStruct: () => undefined,
     relocate: () => ({ outcome: 'poison' }),
   };
   const facts = factsWith({ features, hooks: {}, btf: { available: true } });

@@ -1,3 +1,4 @@
+import type { AccessKind } from '../context/context-access.ts';
 import type { Expression } from './value.ts';
 
 /** Something that counts only where the verifier reaches it. */
@@ -5,6 +6,7 @@ export type Site =
   | { kind: 'relocation'; function: number; record: number }
   | { kind: 'helper'; number: number }
   | { kind: 'kfunc'; name: string }
+  | { kind: 'context'; access: AccessKind; offset: number; size: number }
   | { kind: 'feature'; name: string }
   /** The program itself ends; only where the exploration asks for it. */
   | { kind: 'return'; value: bigint | 'unset' };

@@ -1,7 +1,7 @@
 import type { BpfObject, BpfProgram } from '../object/bpf-object.ts';
 import { CLASS, CODE_CALL, CODE_LOAD_IMM64 } from '../object/instruction.ts';
 import { execute, type Place } from './execute.ts';
-import type { Exploration, RawNode } from './exploration.ts';
+import type { Exploration, RawNode, Site } from './exploration.ts';
 import { GraphBuilder } from './graph-builder.ts';
 import { jump, splitOperands, UnsupportedJump } from './jumps.ts';
 import { enterFunction, innermost, type MachineState } from './machine-state.ts';
@@ -18,6 +18,8 @@ export interface ExploreOptions {
   parameters?: ReadonlyMap<string, { map: string; offset: number; size: number }>;
   /** Notes what the program returns, and does not join paths where it grows too large. Default false. */
   returns?: boolean;
+  /** What further counts only where it is reached: function of the object → instruction → sites. Default: none. */
+  sites?: ReadonlyMap<number, ReadonlyMap<number, readonly Site[]>>;
   /** Instructions to execute before paths are joined. Default 100,000. */
   maxSteps?: number;
   /** What may be done for this program and others of the same object. Default: as much as for one object. */
@@ -113,6 +115,9 @@ class Explorer {
       this.#effort.step();
       if (place?.index !== index) place = this.#placeIn(image, index);
       visit(graph, node, place, state.at);
+      for (const site of this.#options.sites?.get(index)?.get(state.at) ?? []) {
+        graph.site(node, Object.values(site).join(' '), site);
+      }
       const kind = instruction.code & 7;
       if (kind !== CLASS.jmp && kind !== CLASS.jmp32) {
         if (splitOperands(graph, state, instruction, node)) return;

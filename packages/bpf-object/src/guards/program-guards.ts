@@ -23,6 +23,8 @@ export interface GuardOptions {
   parameters?: Parameters;
   /** Shared by the programs of an object. Default: its own. */
   effort?: Effort;
+  /** What further counts only where it is reached. Default: nothing. */
+  sites?: NonNullable<ExploreOptions['sites']>;
 }
 
 /**
@@ -59,7 +61,7 @@ function isDecisive(
 
 /** `answer` says whether verifiers have an ability; undefined leaves it open. */
 function exploreFor(
-  { object, program, parameters, effort }: GuardOptions,
+  { object, program, parameters, effort, sites }: GuardOptions,
   answer: (ability: string) => Value | undefined,
   asked: Set<string> = new Set(),
 ): ProgramGuards | undefined {
@@ -68,7 +70,14 @@ function exploreFor(
     asked.add(value.name);
     return answer(value.name) ?? variable(value);
   };
-  const common = { object, program, bind, ...(parameters ? { parameters } : {}), ...(effort ? { effort } : {}) };
+  const common = {
+    object,
+    program,
+    bind,
+    ...(parameters ? { parameters } : {}),
+    ...(effort ? { effort } : {}),
+    ...(sites ? { sites } : {}),
+  };
   // Where the exact graph is too large, paths are joined.
   for (const maxSteps of [undefined, 0]) {
     const exploration = explore(maxSteps === undefined ? common : { ...common, maxSteps });

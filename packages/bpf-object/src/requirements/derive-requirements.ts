@@ -1,11 +1,13 @@
 import { BpfObjectError } from '../errors.ts';
-import type { BpfMap, BpfObject, BpfProgram } from '../object/bpf-object.ts';
+import { prototypeText } from '../btf/function-shape.ts';
+import type { BpfExtern, BpfMap, BpfObject, BpfProgram } from '../object/bpf-object.ts';
 import type { Site } from '../guards/exploration.ts';
 import { Effort, KFUNC_ADDRESS } from '../guards/explore.ts';
 import type { GuardGraph } from '../guards/guard-graph.ts';
 import type { Parameters } from '../guards/program-guards.ts';
 import { writeGuardGraph } from '../guards/write-graph.ts';
 import { helperName, helperNumber } from '../object/helper-names.ts';
+import { contextRequirement } from './context-requirements.ts';
 import { addCoreRequirements } from './core-requirements.ts';
 import { functionFeatures } from './function-features.ts';
 import { mapSizeFeatures } from './map-size-features.ts';
@@ -53,6 +55,7 @@ const ATTACH_FEATURES: ReadonlyMap<string, string> = new Map([
   ['trace_kprobe_session', 'kprobe-session'],
   ['trace_uprobe_multi', 'uprobe-multi'],
   ['trace_uprobe_session', 'uprobe-session'],
+  ['lsm_cgroup', 'lsm-cgroup'],
 ]);
 
 /** Programs that kernels let sleep later than fentry and LSM programs, by hook, or by type where the hook has no target: uprobe.s. */
@@ -115,15 +118,20 @@ function requirementOf(
   if (site.kind === 'relocation') return bySite.get(siteKey(site));
   if (site.kind === 'kfunc') {
     const extern = object.externs.find(({ name }) => name === site.name);
-    return extern && { kind: 'kfunc', value: site.name, weak: extern.weak, programs: [] };
+    return extern && kfuncRequirement(object, extern, program);
   }
   if (site.kind === 'return') return undefined;
-  if (site.kind === 'feature') return { kind: 'feature', value: site.name };
+  if (site.kind === 'context') return contextRequirement(program, site);
+  if (site.kind === 'feature') return featureRequirement(site.name);
   const name = helperName(site.number);
   return name === undefined ? undefined : helperRequirement(name, program);
 }
 
-function addProgram(requirements: RequirementSet, { program, guards, reachOf }: GuardedProgram): void {
+function featureRequirement(value: string): Requirement {
+  return { kind: 'feature', value };
+}
+
+function addProgram(requirements: RequirementSet, { program, guards, contexts, reachOf }: GuardedProgram): void {
   const { name, attachment } = program;
   if (attachment.type === 'unspec') {
     throw new BpfObjectError(
@@ -146,6 +154,11 @@ function addProgram(requirements: RequirementSet, { program, guards, reachOf }: 
   }
   if (attachment.hook !== undefined && attachment.target !== undefined) {
     requirements.add({ kind: 'attach-target', hook: attachment.hook, value: attachment.target, programs: [] }, [name]);
+  }
+  for (const site of contexts) {
+    const requirement = site.kind === 'context' ? contextRequirement(program, site) : featureRequirement(site.name);
+    const reach = reachOf(site);
+    if (requirement && reach !== 'never') requirements.add(requirement, [name], reach === 'guarded');
   }
   const address = reachOf({ kind: 'feature', name: KFUNC_ADDRESS });
   if (guards && address !== 'never') {
@@ -203,30 +216,49 @@ function addMapType(requirements: RequirementSet, map: BpfMap, owner: string): v
 
 /** Every extern counts, whichever program refers to it: libbpf resolves them for the object as a whole. */
 function addExterns(requirements: RequirementSet, object: BpfObject, guarded: readonly GuardedProgram[]): void {
-  for (const { name, kind, weak, typed } of object.externs) {
+  for (const extern of object.externs) {
+    const { name, kind, weak, typed } = extern;
     const users = object.programs.filter((program) => program.externs.includes(name)).map((program) => program.name);
     // libbpf answers names such as LINUX_HAS_BPF_COOKIE itself, on every kernel.
     if (users.length === 0 || (kind === 'kconfig' && !/^(CONFIG_|LINUX_KERNEL_VERSION$)/.test(name))) continue;
     if (kind === 'kconfig') requirements.add({ kind, value: name, weak, programs: [] }, users);
     else if (kind === 'ksym') requirements.add({ kind, value: name, typed, weak, programs: [] }, users);
-    else addKernelFunction(requirements, { name, weak }, users, guarded);
+    else addKernelFunction(requirements, object, extern, guarded);
     if (kind !== 'kconfig' && typed && !weak) requirements.add({ kind: 'feature', value: 'kernel-btf' }, users);
   }
 }
 
-/** A weak function that is missing lets the object load, as long as its call is not reached; so only programs that are loaded count. */
+/**
+ * The loader looks for a strong function whichever program refers to it; that programs of its type may call it counts where a program that is
+ * loaded comes to the call. A weak one that is missing lets the object load, as long as its call is not reached.
+ */
 function addKernelFunction(
   requirements: RequirementSet,
-  { name, weak }: { name: string; weak: boolean },
-  users: readonly string[],
+  object: BpfObject,
+  extern: BpfExtern,
   guarded: readonly GuardedProgram[],
 ): void {
-  const requirement: Requirement = { kind: 'kfunc', value: name, weak, programs: [] };
-  if (!weak) requirements.add(requirement, users);
-  for (const { program, reachOf } of weak ? guarded : []) {
-    if (!users.includes(program.name)) continue;
-    requirements.add(requirement, [program.name], reachOf({ kind: 'kfunc', name }) !== 'always');
+  const { name, weak } = extern;
+  const loaded = new Map(guarded.map((each) => [each.program.name, each]));
+  for (const program of object.programs) {
+    if (!program.externs.includes(name)) continue;
+    const reach = loaded.get(program.name)?.reachOf({ kind: 'kfunc', name }) ?? 'never';
+    if (weak && !loaded.has(program.name)) continue;
+    requirements.add(kfuncRequirement(object, extern, program), [program.name], reach !== 'always');
   }
+}
+
+function kfuncRequirement({ btf }: BpfObject, { name, weak, typeId }: BpfExtern, program: BpfProgram): Requirement {
+  const declared = btf?.type(typeId);
+  const prototype = btf && declared?.kind === 'func' ? prototypeText(btf, declared.type) : undefined;
+  return {
+    kind: 'kfunc',
+    value: name,
+    weak,
+    programType: program.attachment.type,
+    ...(prototype === undefined ? {} : { prototype }),
+    programs: [],
+  };
 }
 
 /** Where load parameters lie in read-only data. */

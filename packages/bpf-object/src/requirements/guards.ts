@@ -3,6 +3,7 @@ import type { Site } from '../guards/exploration.ts';
 import type { Effort } from '../guards/explore.ts';
 import type { BpfExtern, BpfFunction, BpfObject, BpfProgram } from '../object/bpf-object.ts';
 import { CLASS, type Instruction } from '../object/instruction.ts';
+import { contextSites, type ContextSite } from './context-requirements.ts';
 
 /** Relocations by which a program can ask what the kernel has: where nothing matches they give 0 instead of failing. */
 const ASKING_KINDS = new Set([
@@ -27,6 +28,8 @@ export interface GuardedProgram {
   program: BpfProgram;
   /** Absent where the program asks the kernel nothing, or cannot be followed. */
   guards?: ProgramGuards;
+  /** What it does with its context that a kernel may refuse. */
+  contexts: readonly ContextSite[];
   reachOf: (site: Site) => Reach;
 }
 
@@ -37,10 +40,12 @@ export function guardProgram(
   parameters: Parameters,
   effort: Effort,
 ): GuardedProgram {
-  if (!asksTheKernel(program, object.externs)) return { program, reachOf: () => 'always' };
-  const guards = findProgramGuards({ object, program, parameters, effort });
+  const inContext = contextSites(object, program);
+  const contexts = [...inContext.values()].flatMap((each) => [...each.values()].flat());
+  if (!asksTheKernel(program, object.externs)) return { program, contexts, reachOf: () => 'always' };
+  const guards = findProgramGuards({ object, program, parameters, effort, sites: inContext });
   // Nothing is known about what is reached: all of it may or may not count.
-  if (guards === undefined) return { program, reachOf: () => 'guarded' };
+  if (guards === undefined) return { program, contexts, reachOf: () => 'guarded' };
   const keys = guards.sites.map(siteKey);
   const always = new Set((guards.nodes[0]?.sites ?? []).map((site) => keys[site]));
   const reached = new Set(guards.nodes.flatMap(({ sites }) => sites.map((site) => keys[site])));
@@ -49,7 +54,7 @@ export function guardProgram(
     if (always.has(key)) return guards.approximate ? 'guarded' : 'always';
     return reached.has(key) ? 'guarded' : 'never';
   };
-  return { program, guards, reachOf };
+  return { program, guards, contexts, reachOf };
 }
 
 /** Equal for equal sites. */

@@ -1,3 +1,4 @@
+import type { AccessKind } from '../context/context-access.ts';
 import type { CoreRelocationKind } from '../core/relocation.ts';
 
 /**
@@ -10,14 +11,55 @@ export type Requirement =
   | HelperRequirement
   | { kind: 'attach-target'; hook: string; value: string; programs: string[] }
   | { kind: 'feature'; value: string; programs?: string[]; guarded?: string[] }
+  | ContextFieldRequirement
+  | HookArgumentRequirement
   | CoreRelocationRequirement
   | { kind: 'kconfig'; value: string; weak: boolean; programs: string[] }
   | { kind: 'ksym'; value: string; typed: boolean; weak: boolean; programs: string[] }
-  | { kind: 'kfunc'; value: string; weak: boolean; programs: string[]; guarded?: string[] }
+  | KfuncRequirement
   /** The program ends with a value that no kernel takes from its hook. `hook`: libbpf's attach type, or program type where there is none. */
   | { kind: 'return-value'; value: string; hook: string; programs: string[] }
   /** Whoever loads the programs needs the capability. */
   | { kind: 'capability'; value: string; programs: string[] };
+
+/** A kernel function that programs of a type call, or whose address they take. */
+export interface KfuncRequirement {
+  kind: 'kfunc';
+  value: string;
+  weak: boolean;
+  programType: string;
+  /** Its declared prototype, as `prototypeText` writes it; absent where there is none to compare. */
+  prototype?: string;
+  programs: string[];
+  guarded?: string[];
+}
+
+/** What a program does with its context, where kernels differ in what they allow. */
+export interface ContextFieldRequirement {
+  kind: 'context-field';
+  programType: string;
+  /** Where what is allowed depends on it. */
+  attachType?: string;
+  access: AccessKind;
+  /** Bytes from the start of the context, and bytes that are moved. */
+  offset: number;
+  size: number;
+  programs: string[];
+  guarded?: string[];
+}
+
+/** What a program reads of the arguments of the function or tracepoint that it goes to. */
+export interface HookArgumentRequirement {
+  kind: 'hook-argument';
+  hook: string;
+  value: string;
+  access: AccessKind;
+  /** Bytes from the first argument, 8 for each; and bytes that are moved. */
+  offset: number;
+  size: number;
+  programs: string[];
+  guarded?: string[];
+}
 
 /** A helper that must be callable. */
 export interface HelperRequirement {
@@ -57,6 +99,8 @@ const KIND_ORDER: readonly Requirement['kind'][] = [
   'helper',
   'attach-target',
   'feature',
+  'context-field',
+  'hook-argument',
   'core-relocation',
   'kconfig',
   'ksym',
@@ -137,12 +181,30 @@ function sortKey(requirement: Requirement): string {
     .sort(([a], [b]) => keyRank(a) - keyRank(b))
     .map(
       ([name, value]) =>
-        `${name}=${Array.isArray(value) ? value.map((part) => String(part).padStart(8, '0')).join('/') : String(value)}`,
+        `${name}=${Array.isArray(value) ? value.map((part) => String(part).padStart(8, '0')).join('/') : written(value)}`,
     )
     .join('\0')}`;
 }
 
-const KEY_ORDER = ['hook', 'value', 'programType', 'form', 'type', 'access', 'relocation', 'spec', 'accessSize'];
+/** Numbers stand in the order of numbers. */
+function written(value: unknown): string {
+  return typeof value === 'number' ? value.toString().padStart(6, '0') : String(value);
+}
+
+const KEY_ORDER = [
+  'hook',
+  'value',
+  'programType',
+  'form',
+  'attachType',
+  'offset',
+  'size',
+  'type',
+  'access',
+  'relocation',
+  'spec',
+  'accessSize',
+];
 
 function keyRank(name: string): number {
   const rank = KEY_ORDER.indexOf(name);

@@ -103,6 +103,13 @@ function describeRequirement(requirement: Requirement): [group: string, item: st
       return ['hooks', `${requirement.hook} ${requirement.value}`];
     case 'feature':
       return ['features', requirement.value];
+    case 'context-field':
+      return [
+        'contexts',
+        `${requirement.programType} ${requirement.access} ${requirement.size} at ${requirement.offset}`,
+      ];
+    case 'hook-argument':
+      return ['arguments', `${requirement.hook} ${requirement.value} ${requirement.size} at ${requirement.offset}`];
     case 'core-relocation':
       return ['kernel types', `${requirement.type}${requirement.access === '' ? '' : `.${requirement.access}`}`];
     default:

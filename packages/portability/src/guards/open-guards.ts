@@ -18,6 +18,7 @@ export interface Guards {
 
 /** Failures that stop only a verifier that comes to them. Any other failure stops the loader. */
 const SKIPPABLE: ReadonlySet<string> = new Set([
+  'kfunc-not-callable',
   'relocation-poison',
   'module-btf-unread',
   'kfunc-missing',
@@ -26,6 +27,10 @@ const SKIPPABLE: ReadonlySet<string> = new Set([
   'helper-unknown',
   'feature-missing',
   'feature-unknown',
+  'context-field-refused',
+  'context-field-unknown',
+  'hook-argument-refused',
+  'hook-argument-unknown',
 ]);
 
 /** Abilities that every graph builds on (spec/guards.md, "Verifier abilities"). */
@@ -53,6 +58,8 @@ export function openGuards({ guards = [] }: Variant, options: KernelValueOptions
   return {
     answerIn(program, { requirement, position, answer }) {
       const { guarded } = requirement as { guarded?: unknown };
+      // The loader looks for a strong function before any verifier looks at the program.
+      if (answer.code === 'kfunc-missing' && 'weak' in requirement && !requirement.weak) return answer;
       if (!SKIPPABLE.has(answer.code) || !Array.isArray(guarded) || !guarded.includes(program)) return answer;
       const reached = follow(program);
       if (reached?.certain.has(position)) return answer;

@@ -3,6 +3,7 @@ import { about, type Answer, lookUp, type Tristate, unknown, unmet } from '../an
 import { hookAnswer } from '../facts-view.ts';
 import { FEATURES_SINCE } from '../since/features.ts';
 import type { TypeKind } from '../kernel-types.ts';
+import { checkPrototype } from './prototype-rule.ts';
 import type { RuleContext } from './context.ts';
 import { withoutBtf } from './kernel-btf.ts';
 
@@ -56,6 +57,8 @@ export function checkAttachTarget(requirement: AttachTargetRequirement, context:
   if (there === undefined) {
     return about(affects, unknown('attach-target-unknown', `it is not known whether the kernel has the ${name}`));
   }
+  const callable = checkPrototype(requirement, context);
+  if (callable !== 'met') return callable;
   return witness === LSM ? checkLsmList(value, context) : 'met';
 }
 

@@ -2,6 +2,7 @@ import { isKnownRequirement, type KnownRequirement, type Requirement } from '@bp
 import { type Answer, unknown } from '../answer.ts';
 import { checkAttachTarget } from './attach-rules.ts';
 import { checkCapability } from './capability-rule.ts';
+import { checkContextField, checkHookArgument } from './context-rules.ts';
 import type { RuleContext } from './context.ts';
 import { checkLicence, isGplCompatible } from './licence-rules.ts';
 import { checkCoreRelocation } from './relocation-rule.ts';
@@ -34,6 +35,10 @@ function checkKnown(requirement: KnownRequirement, context: RuleContext): Answer
       return checkAttachTarget(requirement, context);
     case 'feature':
       return checkFeature(requirement, context);
+    case 'context-field':
+      return checkContextField(requirement, context);
+    case 'hook-argument':
+      return checkHookArgument(requirement, context);
     case 'core-relocation':
       return checkCoreRelocation(requirement, context);
     case 'kconfig':

@@ -52,18 +52,29 @@ export function checkKsym({ value, typed, weak }: KsymRequirement, context: Rule
 
 /**
  * `kfunc` (spec/selection.md, "Kernel functions"). The call of a weak one that is missing is an invalid instruction, which guards may keep
- * the verifier from reaching.
+ * the verifier from reaching; so may they keep it from a call that programs of the type are not allowed.
  */
-export function checkKfunc({ value }: KfuncRequirement, context: RuleContext): Answer {
+export function checkKfunc({ value, weak, programType, prototype }: KfuncRequirement, context: RuleContext): Answer {
   const { facts, kernel } = context;
   const what = `kernel function ${value}`;
   if (!facts.btf.available) return withoutBtf(context, what);
   const told = hookAnswer(facts, 'kfunc', value, kernel?.hasInModules);
-  if (told === true) return 'met';
   if (told === undefined && !kernel) return withoutBtf(context, what);
-  if (told === undefined && kernel?.has('func', value)) return 'met';
-  if (told === undefined && kernel && isUnread(kernel, ['func'], value)) return unreadModules(what);
-  return unmet('kfunc-missing', `the kernel has no ${what}`);
+  if (told === undefined && !kernel?.has('func', value)) {
+    if (kernel && isUnread(kernel, ['func'], value)) return unreadModules(what);
+    return unmet('kfunc-missing', `the kernel has no ${what}`);
+  }
+  if (told === false) return unmet('kfunc-missing', `the kernel has no ${what}`);
+  const theirs = prototype === undefined ? undefined : kernel?.prototypeOf(value);
+  if (theirs !== undefined && theirs !== prototype) {
+    const reason = `the kernel's ${what} has other parameters than the object declares`;
+    // Loaders differ in what they make of a weak one (libbpf, bpf_object__resolve_ksym_func_btf_id).
+    return weak ? unknown('kfunc-incompatible', reason) : unmet('kfunc-incompatible', reason);
+  }
+  // Which struct's programs may call it is not asked for.
+  if (programType === undefined || programType === 'struct_ops') return 'met';
+  const callable = lookUp(lookUp(facts.kfuncs, programType), value);
+  return callable === false ? unmet('kfunc-not-callable', `${programType} programs may not call the ${what}`) : 'met';
 }
 
 /** Whether a loaded module may have it whose BTF was not read. */

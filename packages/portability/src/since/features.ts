@@ -33,6 +33,7 @@ export const FEATURES_SINCE: ReadonlyMap<string, string> = new Map([
   ['linked-scalars', '5.10'],
   ['atomics', '5.12'],
   ['callback-functions', '5.13'],
+  ['number-pointer-arguments', '5.13'],
   ['kfunc-calls', '5.13'],
   ['attach-sk-reuseport-select-or-migrate', '5.14'],
   ['bpf-cookie', '5.15'],

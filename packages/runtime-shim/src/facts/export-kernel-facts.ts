@@ -4,6 +4,7 @@ import type { Kernel, ProbeQuestion } from '../kernel/kernel.ts';
 import { btfKey } from '../kernel/native/find-btf-ids.ts';
 import { ATTACH_TYPES, PROGRAM_TYPES } from '../kernel/native/names.ts';
 import { readKallsyms } from './kallsyms.ts';
+import { contextQuestions } from './context-questions.ts';
 import { listKernelFunctions } from './kernel-functions.ts';
 import { describeModules } from './module-facts.ts';
 import { pack, packText } from './pack.ts';
@@ -97,7 +98,7 @@ async function askForCalls(
   if (!load && unprivilegedBpfDisabled !== 0) return [];
   const helpers = Array.from({ length: LAST_HELPER }, (_, i) => helperName(i + 1));
   const functions = btf ? listKernelFunctions(btf) : [];
-  const questions = PROGRAM_TYPES.slice(1).flatMap((programType): ProbeQuestion[] => [
+  const calls = PROGRAM_TYPES.slice(1).flatMap((programType): ProbeQuestion[] => [
     ...helpers.map((helper): ProbeQuestion => ({ kind: 'helper', programType, helper })),
     ...formQuestions(programType),
     ...(CALL_KERNEL_FUNCTIONS.has(programType) ? functions : []).map(({ name }): ProbeQuestion => ({
@@ -106,6 +107,7 @@ async function askForCalls(
       kfunc: name,
     })),
   ]);
+  const questions = [...calls, ...contextQuestions()];
   const ids = Object.fromEntries(functions.map(({ name, id }) => [btfKey('func', name), id]));
   const answers = await kernel.probe(questions, ids);
   return questions.map((question, i) => ({ question, answer: answers[i] }));

@@ -1,7 +1,7 @@
 import { createHash } from 'node:crypto';
 import { arch, endianness, release, version as buildVersion } from 'node:os';
 import { isKnownRequirement, MEDIA_TYPE_KERNEL_FACTS, type Requirement } from '@bpfship/media-types';
-import type { KernelFacts } from '@bpfship/portability';
+import { contextFieldName, contextName, type KernelFacts } from '@bpfship/portability';
 import type { Kernel, ProbeQuestion } from '../kernel/kernel.ts';
 import { MAP_TYPES } from '../kernel/native/map-types.ts';
 import { PROGRAM_TYPES } from '../kernel/native/names.ts';
@@ -97,6 +97,12 @@ export function recordAnswer(facts: KernelFacts, question: ProbeQuestion, answer
     case 'kfunc':
       ((facts.kfuncs ??= {})[question.programType] ??= {})[question.kfunc] = answer;
       break;
+    case 'modifiable':
+      (facts.hooks['modifiable'] ??= {})[question.name] = answer;
+      break;
+    case 'context-field':
+      ((facts.contextFields ??= {})[contextName(question)] ??= {})[contextFieldName(question)] = answer;
+      break;
     case 'feature':
       facts.features[question.feature] = answer;
       break;
@@ -122,6 +128,16 @@ function questionsOf(requirements: readonly Requirement[]): ProbeQuestion[] {
     if (requirement.kind === 'program-type') ask({ kind: 'program-type', programType: requirement.value });
     if (requirement.kind === 'map-type') ask({ kind: 'map-type', mapType: requirement.value });
     if (requirement.kind === 'feature') ask({ kind: 'feature', feature: requirement.value });
+    if (requirement.kind === 'attach-target' && requirement.hook === 'fmod-ret')
+      ask({ kind: 'modifiable', name: requirement.value });
+    // Which struct's programs may call it is no question that the facts answer.
+    if (requirement.kind === 'kfunc' && requirement.programType && requirement.programType !== 'struct_ops') {
+      ask({ kind: 'kfunc', programType: requirement.programType, kfunc: requirement.value });
+    }
+    if (requirement.kind === 'context-field') {
+      const { kind, programType, attachType, access, offset, size } = requirement;
+      ask({ kind, programType, ...(attachType === undefined ? {} : { attachType }), access, offset, size });
+    }
     if (requirement.kind === 'helper') {
       const { programType, form, value, orElse } = requirement;
       ask({ kind: 'helper', programType, helper: value });
@@ -147,9 +163,9 @@ function needsBtfIds(question: ProbeQuestion): boolean {
     case 'helper':
       return ['tracing', 'lsm', 'struct_ops'].includes(question.programType);
     case 'feature':
-      return /^sleepable-|error-injection|kfunc|nonnull|iterators/.test(question.feature);
+      return /^sleepable-|-arguments$|error-injection|kfunc|nonnull|iterators/.test(question.feature);
     default:
-      return question.kind === 'kfunc';
+      return question.kind === 'kfunc' || question.kind === 'modifiable';
   }
 }
 
@@ -157,7 +173,11 @@ function needsBtfIds(question: ProbeQuestion): boolean {
 function btfIdsFor(questions: readonly ProbeQuestion[], btf: Uint8Array | undefined): BtfIds {
   if (!btf || !questions.some((question) => needsBtfIds(question))) return {};
   const kernelFunctions = questions.flatMap((question) =>
-    question.kind === 'kfunc' ? [btfKey('func', question.kfunc)] : [],
+    question.kind === 'kfunc'
+      ? [btfKey('func', question.kfunc)]
+      : question.kind === 'modifiable'
+        ? [btfKey('func', question.name)]
+        : [],
   );
   const keys = [...PROBED_TYPES.map(([kind, name]) => btfKey(kind, name)), ...kernelFunctions];
   const found = findBtfIds(btf, keys);

@@ -48,6 +48,18 @@ export interface Kernel extends AsyncDisposable {
   dumpMap(path: string, limit: number): Promise<{ key: Uint8Array; value: Uint8Array }[]>;
 }
 
+/** Whether programs of a type may make an access to their context. */
+export interface ContextQuestion {
+  kind: 'context-field';
+  programType: string;
+  /** libbpf's name. Default: none, or the one without which the type does not load. */
+  attachType?: string;
+  access: 'read' | 'write' | 'write-number';
+  /** In bytes. */
+  offset: number;
+  size: number;
+}
+
 /** One feature question. Program and map types by libbpf's names. */
 export type ProbeQuestion =
   | { kind: 'program-type'; programType: string }
@@ -55,8 +67,11 @@ export type ProbeQuestion =
   /** `form`: in that form of the type alone, e.g. `trace_iter`. */
   | { kind: 'helper'; programType: string; helper: string; form?: string }
   | { kind: 'kfunc'; programType: string; kfunc: string }
+  | ContextQuestion
   /** Whether a function that is in the kernel's BTF is in its symbols too; never false. */
   | { kind: 'function'; name: string }
+  /** Whether programs may change what a function of the kernel image returns (fmod_ret). */
+  | { kind: 'modifiable'; name: string }
   | { kind: 'feature'; feature: string };
 
 /** What to load. */

@@ -1,7 +1,9 @@
 import {
+  addNumber,
   callLocal,
   EXIT,
   type Instruction,
+  load,
   mapValueAddress,
   moveNumber,
   MOV_R0_0,
@@ -81,6 +83,9 @@ export const FEATURE_PROGRAMS: Readonly<Record<string, FeatureProbe>> = {
     MOV_R0_0,
     EXIT,
   ]),
+  // A context through a pointer to which a number was added
+  'moved-context-pointer': loads([addNumber(1, 8), load(4, 0, 1, 0), MOV_R0_0, EXIT]),
+  'moved-syscall-context-pointer': loads([addNumber(1, 8), load(4, 0, 1, 0), MOV_R0_0, EXIT], 'syscall', F_SLEEPABLE),
   // A jump that the kernel takes when the program has run for too long (6.9)
   'may-goto': loads([MOV_R0_0, { code: 0xe5, offset: 1 }, MOV_R0_0, EXIT]),
   // A call to a function of the program itself (4.16)

@@ -30,6 +30,7 @@ const TARGETS: Readonly<Record<string, readonly Target[]>> = {
   tracing: [
     { attachType: 'trace_iter', kind: 'func', name: 'bpf_iter_task' },
     { attachType: 'trace_fentry', kind: 'func', name: 'bpf_fentry_test1' },
+    { attachType: 'trace_fsession', kind: 'func', name: 'bpf_fentry_test1' },
     { attachType: 'trace_iter', kind: 'func', name: 'bpf_iter_task', sleepable: true },
     { attachType: 'trace_fentry', kind: 'func', name: 'bpf_fentry_test1', sleepable: true },
     // Iterators over sockets may call more.
@@ -44,6 +45,8 @@ const TARGETS: Readonly<Record<string, readonly Target[]>> = {
     { attachType: 'lsm_cgroup', kind: 'func', name: 'bpf_lsm_socket_post_create' },
   ],
 };
+/** Attach types of programs that run before and after a function. */
+const SESSIONS = ['trace_kprobe_session', 'trace_uprobe_session'] as const;
 /** Structs of functions that a program may be. */
 const STRUCTS = ['tcp_congestion_ops', 'sched_ext_ops'] as const;
 
@@ -55,7 +58,13 @@ export function formsOf(bpf: Bpf, type: string, attempt: Try): ProgramForm[] {
   if (type === 'ext') return [];
   if (type === 'syscall') return [{ flags: F_SLEEPABLE }];
   // A sleepable one is for user functions only (6.0); where the kernel knows none, the form does not load and says nothing.
-  if (type === 'kprobe') return [{ name: 'kprobe' }, { name: 'kprobe.s', flags: F_SLEEPABLE }];
+  // Some functions are for sessions only.
+  if (type === 'kprobe')
+    return [
+      { name: 'kprobe' },
+      { name: 'kprobe.s', flags: F_SLEEPABLE },
+      ...SESSIONS.map((name) => ({ name, attachType: ATTACH_TYPES.indexOf(name) })),
+    ];
   if (type === 'struct_ops') return STRUCTS.flatMap((name) => structForm(bpf, name, attempt));
   const targets = TARGETS[type];
   if (!targets) return [{}];

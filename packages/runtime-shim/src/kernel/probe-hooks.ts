@@ -1,7 +1,7 @@
 import { readFileSync } from 'node:fs';
 import { arch } from 'node:os';
 import { Arena } from './native/arena.ts';
-import { CALL, EXIT, moveNumber, MOV_R0_0 } from './native/assemble.ts';
+import { CALL, EXIT, type Instruction, load, moveNumber, MOV_R0_0 } from './native/assemble.ts';
 import { type Bpf, COMMAND } from './native/bpf.ts';
 import { answerOf, errnoName } from './native/errno.ts';
 import { ATTACH_TYPES } from './native/names.ts';
@@ -43,6 +43,14 @@ export const HOOK_PROGRAMS: Readonly<Record<string, FeatureProbe>> = {
   'fmod-ret': targeted('tracing', 'modify_return'),
   iter: targeted('tracing', 'trace_iter'),
   fsession: targeted('tracing', 'trace_fsession'),
+  // Structs of up to 16 bytes among the arguments of functions (6.0): kuid_t is one.
+  'struct-arguments': atFunction('from_kuid', [MOV_R0_0, EXIT]),
+  // Arguments that point to numbers, as numbers (5.13): the path of a cgroup is one.
+  'number-pointer-arguments': atTracepoint('cgroup_mkdir', load(8, 2, 1, 8), /is not a struct/),
+  // A part of a pointer among the arguments (up to 6.12): of the registers at a system call
+  'narrow-pointer-arguments': atTracepoint('sys_enter', load(4, 2, 1, 0), /size 4 must be 8/),
+  // Arguments that point to pointers, as numbers (7.1): argv is one.
+  'pointer-pointer-arguments': atFunction('call_usermodehelper', [load(8, 2, 1, 8), MOV_R0_0, EXIT]),
   'lsm-cgroup': targeted('lsm', 'lsm_cgroup'),
   // One program for many functions (7.1), which has no target when it is loaded.
   'fentry-multi': (_bpf, attempt) =>
@@ -145,6 +153,34 @@ function attachTypes(): Record<string, FeatureProbe> {
   return Object.fromEntries(entries);
 }
 
+/** Whether a program at a tracepoint may read an argument, and what the verifier says if not. */
+function atTracepoint(name: string, instruction: Instruction, refusal: RegExp): FeatureProbe {
+  return (bpf, attempt) => {
+    const attachBtfId = bpf.kernelBtfId('typedef', `btf_trace_${name}`);
+    if (attachBtfId === undefined) return undefined;
+    const attachType = attachTypeNumber('trace_raw_tp');
+    const instructions = [instruction, MOV_R0_0, EXIT];
+    const { result, log } = attempt({ type: 'tracing', instructions, attachBtfId, attachType });
+    return result >= 0 ? true : refusal.test(log) ? false : undefined;
+  };
+}
+
+/** Whether a program loads at a function; `undefined` where the kernel lacks it, or programs at functions at all. */
+function atFunction(name: string, instructions: readonly Instruction[]): FeatureProbe {
+  return (bpf, attempt) => {
+    const [target, plain] = [name, 'bpf_fentry_test1'].map((each) => bpf.kernelBtfId('func', each));
+    if (target === undefined || plain === undefined) return undefined;
+    const loads = (attachBtfId: number, body: readonly Instruction[]): boolean =>
+      attempt({
+        type: 'tracing',
+        instructions: body,
+        attachBtfId,
+        attachType: attachTypeNumber('trace_fentry'),
+      }).result >= 0;
+    return loads(target, instructions) || (loads(plain, [MOV_R0_0, EXIT]) ? false : undefined);
+  };
+}
+
 function attachTypeNumber(name: string): number {
   return ATTACH_TYPES.indexOf(name);
 }
@@ -165,12 +201,12 @@ function probeTrampolines(bpf: Bpf, attempt: Parameters<FeatureProbe>[1]): boole
   const target = bpf.kernelBtfId('func', 'bpf_fentry_test1');
   const tracepoint = bpf.kernelBtfId('typedef', 'btf_trace_sys_enter');
   if (target === undefined || tracepoint === undefined) return undefined;
-  const load = (attachBtfId: number, attachType: string): number => {
+  const tryLoad = (attachBtfId: number, attachType: string): number => {
     const instructions = [MOV_R0_0, EXIT];
     return attempt({ type: 'tracing', instructions, attachBtfId, attachType: attachTypeNumber(attachType) }).result;
   };
-  if (load(target, 'trace_fentry') >= 0) return true;
-  return load(tracepoint, 'trace_raw_tp') >= 0 ? false : undefined;
+  if (tryLoad(target, 'trace_fentry') >= 0) return true;
+  return tryLoad(tracepoint, 'trace_raw_tp') >= 0 ? false : undefined;
 }
 
 /** Where the kernel refuses the target and not the flag, it knows the kind. */

@@ -6,14 +6,16 @@ import { answerOf } from './native/errno.ts';
 import { ATTACH_TYPES, PROGRAM_TYPES } from './native/names.ts';
 import { ABILITY_PROGRAMS } from './probe-abilities.ts';
 import { CALL_PROGRAMS, CallProbes } from './probe-calls.ts';
+import { probeContextFields } from './probe-contexts.ts';
 import { FEATURE_PROGRAMS, type FeatureProbe } from './probe-features.ts';
 import { FUNCTION_PROGRAMS } from './probe-functions.ts';
 import { HOOK_PROGRAMS } from './probe-hooks.ts';
 import { LINK_FEATURES } from './probe-links.ts';
 import { MAP_FIELD_PROGRAMS } from './probe-map-fields.ts';
 import { probeMapType } from './probe-maps.ts';
+import type { ContextQuestion } from './kernel.ts';
 import type { NumberedQuestion } from './protocol.ts';
-import { tryProgram } from './try-program.ts';
+import { tryProgram, type TrialProgram, type TrialResult } from './try-program.ts';
 
 /** A map: a hostile index may well ask for a feature called `constructor`. */
 const FEATURES: ReadonlyMap<string, FeatureProbe> = new Map(
@@ -53,7 +55,18 @@ export class Prober {
     this.#calls = new CallProbes(bpf, (program) => tryProgram(bpf, program));
   }
 
-  answer(question: NumberedQuestion): boolean | undefined {
+  /** Answers in the order of the questions. Those about the contexts of the same programs are asked together. */
+  answers(questions: readonly NumberedQuestion[]): (boolean | undefined)[] {
+    const attempt = (program: TrialProgram): TrialResult => tryProgram(this.#bpf, program);
+    const contexts = new Map<NumberedQuestion, boolean | undefined>();
+    for (const some of Map.groupBy(questions.filter(isAboutContext), contextsOf).values()) {
+      const answers = probeContextFields(attempt, some[0] as ContextQuestion, some);
+      for (const [i, question] of some.entries()) contexts.set(question, answers[i]);
+    }
+    return questions.map((question) => (contexts.has(question) ? contexts.get(question) : this.#answer(question)));
+  }
+
+  #answer(question: NumberedQuestion): boolean | undefined {
     switch (question.kind) {
       case 'program-type':
         return probeProgramType(this.#bpf, question.programType);
@@ -65,12 +78,25 @@ export class Prober {
           : this.#calls.helper(question.programType, question.number, question.form);
       case 'function':
         return this.#calls.hasAddress(question.name);
+      case 'modifiable':
+        return probeModifiable(this.#bpf, question.name);
+      case 'context-field':
+        return undefined;
       case 'kfunc':
         return this.#calls.kernelFunction(question.programType, question.kfunc);
       default:
         return probeFeature(this.#bpf, question.feature);
     }
   }
+}
+
+function isAboutContext(question: NumberedQuestion): question is ContextQuestion {
+  return question.kind === 'context-field';
+}
+
+/** Equal for questions that one program can ask together: those whose refusal does not hide another's. */
+function contextsOf({ programType, attachType, access, size }: ContextQuestion): string {
+  return [programType, attachType, access, size].join(' ');
 }
 
 /** As libbpf_probe_bpf_prog_type of libbpf 1.8. */
@@ -102,6 +128,20 @@ function probeForbiddenType(bpf: Bpf, type: string): boolean | undefined {
   }
   if (type !== 'lsm' && type !== 'ext') return undefined;
   return tryProgram(bpf, { type: 'kprobe', instructions }).result >= 0 ? false : undefined;
+}
+
+/** The verifier's word about a program that would change the function's result (kernel/bpf/verifier.c, check_attach_modify_return). */
+function probeModifiable(bpf: Bpf, name: string): boolean | undefined {
+  const attachBtfId = bpf.kernelBtfId('func', name);
+  if (attachBtfId === undefined) return undefined;
+  const attachType = ATTACH_TYPES.indexOf('modify_return');
+  const { result, log } = tryProgram(bpf, {
+    type: 'tracing',
+    instructions: [MOV_R0_0, EXIT],
+    attachBtfId,
+    attachType,
+  });
+  return result >= 0 ? true : / is not modifiable/.test(log) ? false : undefined;
 }
 
 function probeFeature(bpf: Bpf, feature: string): boolean | undefined {

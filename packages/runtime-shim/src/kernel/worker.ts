@@ -34,7 +34,7 @@ const methods: Record<CallMethod, (...args: never[]) => unknown> = {
   probe(questions: NumberedQuestion[], btfIds: BtfIds = {}) {
     const known = (prober ??= new Prober(bpf()));
     bpf().learnBtfIds(btfIds);
-    return questions.map((question) => known.answer(question));
+    return known.answers(questions);
   },
   interfaces: () => listInterfaces(bpf().native),
   tracefs: () => bpf().tracefs(),

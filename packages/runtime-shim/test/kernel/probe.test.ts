@@ -15,6 +15,10 @@ function kernelFunction(programType: string, kfunc: string): ProbeQuestion {
   return { kind: 'kfunc', programType, kfunc };
 }
 
+function field(programType: string, access: 'read' | 'write', offset: number, size: number): ProbeQuestion {
+  return { kind: 'context-field', programType, access, offset, size };
+}
+
 async function ask(questions: ProbeQuestion[]): Promise<(boolean | undefined)[]> {
   await using kernel = openKernel();
   return kernel.probe(questions);
@@ -57,6 +61,33 @@ describe.skipIf(!IS_ROOT)('probe', () => {
       helper('cgroup_device', 'bpf_get_retval'),
     ];
     expect(await ask(questions)).toEqual([true, false, false, undefined, expect.any(Boolean)]);
+  });
+
+  it('knows what programs may do with their context', async () => {
+    const questions = [
+      field('sched_cls', 'read', 8, 4),
+      field('socket_filter', 'read', 88, 4),
+      field('socket_filter', 'read', 8, 4),
+      field('sched_cls', 'read', 400, 4),
+      field('sched_cls', 'write', 8, 4),
+      field('sched_cls', 'write', 0, 4),
+      field('no_such_type', 'read', 0, 4),
+    ];
+    expect(await ask(questions)).toEqual([true, false, true, false, true, false, undefined]);
+  });
+
+  it('asks about many places of a context together, and answers for each', async () => {
+    const questions = Array.from({ length: 48 }, (_, i): ProbeQuestion => {
+      return { kind: 'context-field', programType: 'xdp', access: 'read', offset: i * 4, size: 4 };
+    });
+    const expected = questions.map((_, i) => i < 5);
+    expect(await ask(questions)).toEqual(expected);
+  });
+
+  it('says no to what is no function whose result programs may change, if anything', async () => {
+    const [answer] = await ask([{ kind: 'modifiable', name: 'vfs_write' }]);
+    expect(answer ?? false).toBe(false);
+    expect(await ask([{ kind: 'modifiable', name: 'no_such_function' }])).toEqual([undefined]);
   });
 
   it('agrees with what loads', async () => {
