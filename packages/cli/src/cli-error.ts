@@ -7,7 +7,8 @@ export class CliError extends Error {
     | 'ERR_CLI_FILE'
     | 'ERR_CLI_NOT_FOUND'
     | 'ERR_CLI_BUILD_LOAD'
-    | 'ERR_CLI_EVIDENCE';
+    | 'ERR_CLI_EVIDENCE'
+    | 'ERR_CLI_FACTS';
   readonly hint: string;
 
   constructor(code: CliError['code'], message: string, hint: string, options?: { cause?: unknown }) {

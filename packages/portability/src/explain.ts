@@ -26,21 +26,23 @@ export function selectionRows({ verdicts, candidates }: Selection): SelectionRow
  * from checked documents: they hold no control characters.
  */
 export function explainSelection(selection: Selection): string {
-  const rows = [
-    { variant: 'VARIANT', outcome: 'OUTCOME', reason: 'REASON' },
-    ...countUnknown(selectionRows(selection)),
-  ];
+  const rows = explanationRows(selection);
   // Not by spreading: there may be more rows than a call takes arguments.
-  const widthOf = (column: 'variant' | 'outcome'): number =>
-    rows.reduce((width, row) => Math.max(width, row[column].length), 0);
-  const variantWidth = widthOf('variant');
-  const outcomeWidth = widthOf('outcome');
+  const widthOf = (column: 0 | 1): number => rows.reduce((width, row) => Math.max(width, row[column].length), 0);
+  const [variantWidth, outcomeWidth] = [widthOf(0), widthOf(1)];
   return rows
-    .map(
-      ({ variant, outcome, reason }) => `${variant.padEnd(variantWidth)}  ${outcome.padEnd(outcomeWidth)}  ${reason}`,
-    )
+    .map(([variant, outcome, reason]) => `${variant.padEnd(variantWidth)}  ${outcome.padEnd(outcomeWidth)}  ${reason}`)
     .map((text) => text.trimEnd())
     .join('\n');
+}
+
+/** The rows of {@link explainSelection}, its heading first, for who lays them out otherwise. */
+export function explanationRows(selection: Selection): [variant: string, outcome: string, reason: string][] {
+  const rows = countUnknown(selectionRows(selection));
+  return [
+    ['VARIANT', 'OUTCOME', 'REASON'],
+    ...rows.map(({ variant, outcome, reason }): [string, string, string] => [variant, outcome, reason]),
+  ];
 }
 
 /** Leaves the first of several unknown findings of one code, and says in it how many more there are. */
@@ -67,10 +69,11 @@ function verdictRows(verdict: Verdict, selected: boolean, variant: string): Sele
 
 function describe(finding: Finding | undefined): Pick<SelectionRow, 'finding' | 'code' | 'reason'> {
   if (!finding) return { finding: '', code: '', reason: 'every requirement is met' };
-  return { finding: finding.outcome, code: finding.code, reason: sentence(finding) };
+  return { finding: finding.outcome, code: finding.code, reason: explainFinding(finding) };
 }
 
-function sentence({ outcome, reason, since }: Finding): string {
+/** A finding as one sentence, with the mainline version that brought what is missing. */
+export function explainFinding({ outcome, reason, since }: Finding): string {
   const version = since === undefined ? '' : ` (mainline has it since ${since})`;
   return `${outcome === 'unknown' ? 'not known: ' : ''}${reason}${version}`;
 }

@@ -1,7 +1,7 @@
 export { type AttachTarget, type AttachTargets, targetOf } from './attach-targets.ts';
 export { decide, type DecideOptions } from './decide.ts';
 export { isExactKernel } from './evidence/open-evidence.ts';
-export { explainSelection, selectionRows, type SelectionRow } from './explain.ts';
+export { explainFinding, explainSelection, explanationRows, selectionRows, type SelectionRow } from './explain.ts';
 export type {
   KernelBtfFacts,
   KernelFacts,

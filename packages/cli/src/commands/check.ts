@@ -1,7 +1,7 @@
 import { Command } from 'commander';
 import { readFile } from 'node:fs/promises';
 import { describeObject } from '@bpfship/devkit';
-import { explainSelection, type KernelFacts } from '@bpfship/portability';
+import { explanationRows, type KernelFacts } from '@bpfship/portability';
 import {
   type BtfIndex,
   type Evidence,
@@ -17,6 +17,8 @@ import { CliError } from '../cli-error.ts';
 import type { CommandContext, GetContext } from '../context.ts';
 import { fileError, readTextFile } from '../files.ts';
 import { type Checked, type CheckInput, checkOn, fleetTable, programTable } from './check-facts.ts';
+import { resultWidth } from '../terminal/streams.ts';
+import { table } from '../terminal/table.ts';
 import { addExamples } from '../options/examples.ts';
 import { addTargetOptions, attachTargets, type TargetOptionValues } from '../options/node-options.ts';
 import { addVerifyOptions, policyFrom, type VerifyOptionValues } from '../options/key-options.ts';
@@ -38,7 +40,7 @@ export function createCheckCommand(getContext: GetContext): Command {
     )
     .argument('<reference>', 'the package, or a BPF object file (./x.bpf.o)')
     .option('--oci-layout', 'the reference is an OCI layout folder')
-    .option('--facts <files...>', 'kernel facts of other nodes, from "bpfship facts"')
+    .option('--facts <files...>', 'kernel facts of other nodes, from "bpfship facts"; of a folder, all its .json files')
     .option('--btf <file>', 'BTF of the kernel, where the facts carry none');
   command.option(
     '--evidence <file...>',
@@ -107,6 +109,7 @@ interface Subject {
 /** Prints the verdicts: of one kernel in full, of several as a table or as JSON lines. */
 async function report(context: CommandContext, index: BtfIndex, values: Values, subject: Subject): Promise<void> {
   const files = values.facts ?? [];
+  const width = resultWidth(context.streams);
   const checked: Checked[] = [];
   for await (const each of checkOn(index, {
     files,
@@ -117,9 +120,10 @@ async function report(context: CommandContext, index: BtfIndex, values: Values, 
   })) {
     checked.push(each);
   }
-  if (files.length > 1) {
+  // One file is one kernel in full; a folder is a fleet, even of one.
+  if (checked.length !== 1 || (files.length > 0 && checked[0]?.facts !== files[0])) {
     context.printer.result({
-      text: () => [subject.title, '', fleetTable(checked)].join('\n'),
+      text: () => [subject.title, '', fleetTable(checked, width)].join('\n'),
       data: checked.map((each) => ({
         reference: subject.reference,
         facts: each.facts,
@@ -142,6 +146,7 @@ async function report(context: CommandContext, index: BtfIndex, values: Values, 
 }
 
 function printOne(context: CommandContext, index: BtfIndex, subject: Subject, { kernel, selection }: Checked): void {
+  const width = resultWidth(context.streams);
   const selected = selection.candidates[0];
   const isObject = subject.signature === undefined;
   const programs = selection.verdicts[0]?.programs ?? [];
@@ -151,7 +156,7 @@ function printOne(context: CommandContext, index: BtfIndex, subject: Subject, { 
         `${subject.title} on Linux ${kernel}`,
         ...(subject.signature === undefined ? [] : [subject.signature]),
         '',
-        isObject ? programTable(programs) : explainSelection(selection),
+        isObject ? programTable(programs, width) : table(explanationRows(selection), width),
         ...(isObject
           ? []
           : ['', selected === undefined ? 'No variant fits this kernel.' : `Selected: ${selected.variant}`]),

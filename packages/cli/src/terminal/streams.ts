@@ -19,3 +19,11 @@ export function isInteractive(streams: Streams, noTty: boolean): boolean {
   const { stderr, env } = streams;
   return !noTty && stderr.isTTY === true && env['TERM'] !== 'dumb' && !env['CI'];
 }
+
+/** Columns that results are laid out for: of the terminal, or as COLUMNS says. Undefined where they go into a file or pipe: a line is a line. */
+export function resultWidth({ stdout, env }: Streams): number | undefined {
+  const told = Number(env['COLUMNS']);
+  if (stdout.isTTY === true && stdout.columns) return stdout.columns;
+  if (Number.isInteger(told) && told > 0) return told;
+  return stdout.isTTY === true ? 80 : undefined;
+}

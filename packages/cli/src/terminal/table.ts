@@ -1,13 +1,25 @@
+/** The last column is never made narrower than this, however narrow the terminal is. */
+const MIN_LAST = 24;
+
 /**
  * Lays out rows as columns of equal width, two spaces apart. The last column is not padded.
  *
  * @param rows - the first row is the heading.
+ * @param width - of the terminal: the last column goes on in further lines where it would not fit. Default: it takes one line.
  */
-export function table(rows: readonly (readonly string[])[]): string {
+export function table(rows: readonly (readonly string[])[], width?: number): string {
   const widths: number[] = [];
   for (const row of rows)
     for (const [i, cell] of row.entries()) widths[i] = Math.max(widths[i] ?? 0, displayWidth(cell));
+  const before = widths.slice(0, -1).reduce((sum, each) => sum + each + 2, 0);
+  const last = width === undefined ? Infinity : Math.max(MIN_LAST, width - before);
   return rows
+    .flatMap((row) =>
+      wrap(row.at(-1) ?? '', last).map((text, line) => [
+        ...row.slice(0, -1).map((cell) => (line === 0 ? cell : '')),
+        text,
+      ]),
+    )
     .map((row) =>
       row
         .map((cell, i) => (i === row.length - 1 ? cell : cell + ' '.repeat((widths[i] ?? 0) - displayWidth(cell))))
@@ -15,6 +27,23 @@ export function table(rows: readonly (readonly string[])[]): string {
         .trimEnd(),
     )
     .join('\n');
+}
+
+/** Breaks between words, and inside those that are longer than a line. */
+function wrap(text: string, width: number): string[] {
+  if (displayWidth(text) <= width) return [text];
+  const lines: string[] = [];
+  let line = '';
+  for (const word of text.split(' ')) {
+    let rest = line === '' ? word : `${line} ${word}`;
+    if (displayWidth(rest) > width && line !== '') {
+      lines.push(line);
+      rest = word;
+    }
+    for (; displayWidth(rest) > width; rest = rest.slice(width)) lines.push(rest.slice(0, width));
+    line = rest;
+  }
+  return [...lines, line];
 }
 
 /** East Asian wide characters take two columns. */
