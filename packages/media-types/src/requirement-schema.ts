@@ -25,7 +25,13 @@ const known = [
     programs: Programs,
     guarded: Programs.exactOptional(),
   }),
-  z.looseObject({ kind: z.literal('attach-target'), hook: Word, value: Word, programs: Programs }),
+  z.looseObject({
+    kind: z.literal('attach-target'),
+    hook: Word,
+    value: Word,
+    loader: Word.exactOptional(),
+    programs: Programs,
+  }),
   z.looseObject({
     kind: z.literal('feature'),
     value: Word,

@@ -17,6 +17,7 @@ const LOADER_FEATURES: ReadonlyMap<string, string> = new Map([
 export function neededFacts(variants: readonly Pick<Variant, 'requirements' | 'guards'>[]): Requirement[] {
   return variants.flatMap(({ requirements, guards = [] }) => [
     ...requirements,
+    ...requirements.flatMap((requirement) => loaderNeed(requirement) ?? []),
     ...(requirements.some(isAtFunction) ? [featureNeed('trampolines')] : []),
     ...(requirements.some(goesByPrototype) ? [featureNeed('struct-arguments')] : []),
     ...(requirements.some(({ kind }) => kind === 'hook-argument') ? POINTER_ARGUMENTS.map(featureNeed) : []),
@@ -24,6 +25,12 @@ export function neededFacts(variants: readonly Pick<Variant, 'requirements' | 'g
     ...(guards.length > 0 ? FOR_EVERY_GRAPH.map(featureNeed) : []),
     ...guards.flatMap(({ values }) => values.flatMap((value) => needOf(value) ?? [])),
   ]);
+}
+
+/** What is asked of the loader before a hook counts. */
+function loaderNeed(requirement: Requirement): Requirement | undefined {
+  const { kind, loader } = requirement as { kind: string; loader?: unknown };
+  return kind === 'attach-target' && typeof loader === 'string' ? featureNeed(loader) : undefined;
 }
 
 /** Programs that go into kernel functions through a trampoline. */

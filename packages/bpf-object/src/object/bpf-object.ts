@@ -68,8 +68,8 @@ export interface BpfMap {
   internal: boolean;
   /** For global data: initial bytes (empty for `.bss`). */
   data?: Uint8Array;
-  /** For struct_ops: the kernel type, e.g. `tcp_congestion_ops`, and its programs. */
-  structOps?: { type: string; programs: readonly string[] };
+  /** For struct_ops: the kernel type, e.g. `tcp_congestion_ops`, its programs, and whether it is attached by a link (`.struct_ops.link`). */
+  structOps?: { type: string; programs: readonly string[]; link: boolean };
 }
 
 /** A symbol that the kernel or its configuration supplies. */

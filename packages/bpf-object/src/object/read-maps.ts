@@ -226,7 +226,7 @@ function readStructOps(
       ...internalMap(variable.name, type.size, section.data.subarray(symbol.value, symbol.value + type.size)),
       type: 'struct_ops',
       internal: false,
-      structOps: { type: type.name, programs },
+      structOps: { type: type.name, programs, link: section.name === '.struct_ops.link' },
     });
   }
   table.byPlace.set(section.index, places);

@@ -202,11 +202,24 @@ function addMaps(requirements: RequirementSet, object: BpfObject, programs: read
     requirements.add({ kind: 'feature', value }, names);
   for (const map of object.maps.filter(isMade)) {
     addMapType(requirements, map, map.name);
-    if (map.structOps === undefined) continue;
-    // The loader looks for the struct before it loads any program (libbpf bpf_object__init_kern_struct_ops_maps).
-    requirements.add({ kind: 'attach-target', hook: 'struct-ops', value: map.structOps.type, programs: [] }, names);
-    requirements.add({ kind: 'feature', value: 'kernel-btf' }, names);
+    if (map.structOps) addStruct(requirements, map.structOps, names);
   }
+}
+
+/** The loader looks for the struct before it loads any program (libbpf bpf_object__init_kern_struct_ops_maps), where it knows the section. */
+function addStruct(
+  requirements: RequirementSet,
+  { type: value, programs, link }: NonNullable<BpfMap['structOps']>,
+  names: readonly string[],
+): void {
+  const own = names.filter((name) => !link || programs.includes(name));
+  const others = names.filter((name) => !own.includes(name));
+  const target = { kind: 'attach-target', hook: 'struct-ops', value, programs: [] } as const;
+  if (own.length > 0) {
+    requirements.add({ ...target, programs: [] }, own);
+    requirements.add({ kind: 'feature', value: 'kernel-btf' }, own);
+  }
+  if (others.length > 0) requirements.add({ ...target, loader: 'struct-ops-links', programs: [] }, others);
 }
 
 function addMapType(requirements: RequirementSet, map: BpfMap, owner: string): void {

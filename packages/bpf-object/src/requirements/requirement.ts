@@ -9,7 +9,7 @@ export type Requirement =
   | { kind: 'program-type'; value: string; programs: string[] }
   | { kind: 'map-type'; value: string; maps: string[] }
   | HelperRequirement
-  | { kind: 'attach-target'; hook: string; value: string; programs: string[] }
+  | { kind: 'attach-target'; hook: string; value: string; loader?: string; programs: string[] }
   | { kind: 'feature'; value: string; programs?: string[]; guarded?: string[] }
   | ContextFieldRequirement
   | HookArgumentRequirement
@@ -194,6 +194,7 @@ function written(value: unknown): string {
 const KEY_ORDER = [
   'hook',
   'value',
+  'loader',
   'programType',
   'form',
   'attachType',

@@ -40,7 +40,9 @@ const WITNESSES: ReadonlyMap<string, BtfWitness> = new Map<string, BtfWitness>([
 
 /** `attach-target` (spec/selection.md, "Attach targets"). */
 export function checkAttachTarget(requirement: AttachTargetRequirement, context: RuleContext): Answer {
-  const { hook, value } = requirement;
+  const { hook, value, loader } = requirement;
+  const asked = loader === undefined || lookUp(context.facts.features, loader);
+  if (asked === false) return 'met';
   const witness = WITNESSES.get(hook);
   const name = `${hook} target ${value}`;
   const told = hookAnswer(context.facts, hook, value, context.kernel?.hasInModules);
@@ -52,7 +54,10 @@ export function checkAttachTarget(requirement: AttachTargetRequirement, context:
   // The loader looks a target up by BTF id before it loads; all others only when it attaches.
   const affects = witness?.needsBtf === true ? 'load' : 'attach';
   if (there === false) {
-    return about(affects, unmet('attach-target-missing', `the kernel has no ${name}`, FEATURES_SINCE.get(hook)));
+    const reason = `the kernel has no ${name}`;
+    if (asked === undefined)
+      return about(affects, unknown('attach-target-missing', `${reason}, if the loader asks for it`));
+    return about(affects, unmet('attach-target-missing', reason, FEATURES_SINCE.get(hook)));
   }
   if (there === undefined) {
     return about(affects, unknown('attach-target-unknown', `it is not known whether the kernel has the ${name}`));

@@ -41,14 +41,14 @@ export interface ReadFactsOptions {
 export async function readKernelFacts(options: ReadFactsOptions): Promise<KernelFacts> {
   const { kernel, btf } = options;
   const questions = options.for ? questionsOf(options.for) : allQuestions(await kernel.probedFeatures());
-  const [answers, privileges, hooks, state, kconfig, kernelVersion, interfaces, modules] = await Promise.all([
+  const [answers, privileges, hooks, state, kconfig, loader, interfaces, modules] = await Promise.all([
     kernel.probe(questions, btfIdsFor(questions, btf)),
     readPrivileges(),
     readHooks({ requirements: options.for ?? [], btf, kernel }),
     readSystemState(),
     // By its options a kernel without BTF is near to one that a supplement names (spec/btf-supplements.md, "Choice").
     needsConfig(options.for) || !btf ? readKernelConfig(release()) : undefined,
-    kernel.library().then(({ version }) => readKernelVersion(version)),
+    kernel.library(),
     needsInterfaces(options.for) ? kernel.interfaces() : undefined,
     options.includeBtf ? describeModules('/sys/kernel/btf', true) : undefined,
   ]);
@@ -57,7 +57,7 @@ export async function readKernelFacts(options: ReadFactsOptions): Promise<Kernel
     mediaType: MEDIA_TYPE_KERNEL_FACTS,
     release: release(),
     version: buildVersion(),
-    kernelVersion,
+    kernelVersion: await readKernelVersion(loader.version),
     architecture: ARCHITECTURES[arch()] ?? arch(),
     byteOrder: endianness() === 'LE' ? 'little' : 'big',
     btf: describeBtf(btf, options.includeBtf ?? false),
@@ -73,6 +73,8 @@ export async function readKernelFacts(options: ReadFactsOptions): Promise<Kernel
     ...(modules === undefined ? {} : { modules }),
   };
   if (needsConfig(options.for) && (kconfig || privileges.load)) facts.features['kernel-config'] = kconfig !== undefined;
+  if (questions.some((question) => question.kind === 'feature' && question.feature === STRUCT_OPS_LINKS))
+    facts.features[STRUCT_OPS_LINKS] = knowsStructOpsLinks(loader.version);
   // What is refused to a process without rights may be there for others.
   const answerFor = (i: number): boolean | undefined => (privileges.load || answers[i] ? answers[i] : undefined);
   for (const [i, question] of questions.entries()) recordAnswer(facts, question, answerFor(i));
@@ -149,11 +151,19 @@ function questionsOf(requirements: readonly Requirement[]): ProbeQuestion[] {
   return [...questions.values()];
 }
 
+/** The loader takes structs of `.struct_ops.link` for struct_ops (libbpf 1.2). */
+const STRUCT_OPS_LINKS = 'struct-ops-links';
+
+function knowsStructOpsLinks(version: string): boolean {
+  const [major = 0, minor = 0] = version.split('.').map(Number);
+  return major > 1 || (major === 1 && minor >= 2);
+}
+
 function allQuestions(features: readonly string[]): ProbeQuestion[] {
   return [
     ...PROGRAM_TYPES.slice(1).map((programType): ProbeQuestion => ({ kind: 'program-type', programType })),
     ...MAP_TYPES.slice(1).map((mapType): ProbeQuestion => ({ kind: 'map-type', mapType })),
-    ...features.map((feature): ProbeQuestion => ({ kind: 'feature', feature })),
+    ...[...features, STRUCT_OPS_LINKS].map((feature): ProbeQuestion => ({ kind: 'feature', feature })),
   ];
 }
 
