@@ -5,6 +5,7 @@ import type { Exploration, RawNode, Site } from './exploration.ts';
 import { GraphBuilder } from './graph-builder.ts';
 import { jump, splitOperands, UnsupportedJump } from './jumps.ts';
 import { enterFunction, innermost, type MachineState } from './machine-state.ts';
+import { reachedAlways } from './reached-always.ts';
 import { ProgramImage, type FunctionImage } from './program-image.ts';
 import { POINTER, UNSET, variable, ZERO, type Value, type Variable } from './value.ts';
 
@@ -45,6 +46,8 @@ export class Effort {
 }
 
 const DEFAULT_MAX_STEPS = 100_000;
+/** After so many the joined paths are asked whether anything is left to find: most long programs only repeat themselves. */
+const STEPS_BETWEEN = [3_000, 15_000];
 /** Beyond this even joined exploration is given up: 8 frames of 1,000,000 instructions cannot be meant. */
 const MAX_JOINED_STEPS = 5_000_000;
 /**
@@ -55,8 +58,19 @@ const MAX_JOINED_STEPS = 5_000_000;
  */
 export function explore(options: ExploreOptions): Exploration | undefined {
   const exact = new Explorer(options, false);
-  if (exact.run(options.maxSteps ?? DEFAULT_MAX_STEPS)) return exact.result();
-  if (options.returns) return undefined;
+  const maxSteps = options.maxSteps ?? DEFAULT_MAX_STEPS;
+  if (options.returns) return exact.run(maxSteps) ? exact.result() : undefined;
+  let joined: Exploration | undefined;
+  for (const steps of [...STEPS_BETWEEN.filter((few) => few < maxSteps), maxSteps]) {
+    if (exact.run(steps)) return exact.result();
+    joined ??= exploreJoined(options);
+    const settled = joined && reachedAlways(exact.result(), joined);
+    if (settled || !exact.canGoOn) return settled ?? joined;
+  }
+  return joined;
+}
+
+function exploreJoined(options: ExploreOptions): Exploration | undefined {
   const joined = new Explorer(options, true);
   return joined.run(MAX_JOINED_STEPS) ? joined.result() : undefined;
 }
@@ -67,6 +81,7 @@ class Explorer {
   readonly #joined: boolean;
   readonly #effort: Effort;
   #steps = 0;
+  #isStuck = false;
 
   constructor(options: ExploreOptions, joined: boolean) {
     this.#options = options;
@@ -80,18 +95,24 @@ class Explorer {
     return { sites, nodes, approximate: this.#joined };
   }
 
-  /** Whether it came to an end. */
+  /** Whether more steps could bring it to an end. */
+  get canGoOn(): boolean {
+    return !this.#isStuck && !this.#effort.isSpent && !this.#graph.isTooLarge;
+  }
+
+  /** Whether it came to an end. Called again, it goes on. */
   run(maxSteps: number): boolean {
     try {
-      addRoots(this.#graph, this.#options);
+      if (this.#steps === 0) addRoots(this.#graph, this.#options);
       for (let next = this.#graph.takeOpen(); next !== undefined; next = this.#graph.takeOpen()) {
         this.#follow(next.state, next.node);
         if (this.#steps > maxSteps || this.#effort.isSpent || this.#graph.isTooLarge) return false;
       }
       return true;
     } catch (error) {
-      if (error instanceof UnsupportedJump) return false;
-      throw error;
+      if (!(error instanceof UnsupportedJump)) throw error;
+      this.#isStuck = true;
+      return false;
     }
   }
 

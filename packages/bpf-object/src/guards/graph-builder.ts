@@ -24,7 +24,10 @@ export class GraphBuilder {
   readonly #joined: boolean;
   readonly #states: (MachineState | undefined)[] = [];
   readonly #open: number[] = [];
-  /** Which of {@link nodes} stand in {@link #open}. */
+  /** Open ones at instructions that no state has come to before: followed first, so that all of a program is seen before its loops are. */
+  readonly #fresh: number[] = [];
+  readonly #places: Set<number> = new Set();
+  /** Which of {@link nodes} stand in {@link #open} or {@link #fresh}. */
   readonly #isOpen: boolean[] = [];
   readonly #byKey: Map<string, number> = new Map();
   readonly #siteByKey: Map<string, number> = new Map();
@@ -49,7 +52,7 @@ export class GraphBuilder {
 
   /** The next state to follow, with its node, emptied. */
   takeOpen(): { state: MachineState; node: RawNode } | undefined {
-    for (let index = this.#open.pop(); index !== undefined; index = this.#open.pop()) {
+    for (let index = this.#takeIndex(); index !== undefined; index = this.#takeIndex()) {
       this.#isOpen[index] = false;
       const [state, node] = [this.#states[index], this.nodes[index]];
       if (state === undefined || node === undefined) continue;
@@ -61,6 +64,10 @@ export class GraphBuilder {
       return { state, node };
     }
     return undefined;
+  }
+
+  #takeIndex(): number | undefined {
+    return this.#fresh.pop() ?? this.#open.pop();
   }
 
   /** A node without a state of its own. */
@@ -166,7 +173,10 @@ export class GraphBuilder {
   }
 
   #push(index: number): void {
-    this.#open.push(index);
+    const state = this.#states[index];
+    const place = state === undefined ? 0 : innermost(state).function * 2 ** 24 + state.at;
+    (this.#places.has(place) ? this.#open : this.#fresh).push(index);
+    this.#places.add(place);
     this.#isOpen[index] = true;
   }
 }

@@ -25,6 +25,8 @@ export interface GuardOptions {
   effort?: Effort;
   /** What further counts only where it is reached. Default: nothing. */
   sites?: NonNullable<ExploreOptions['sites']>;
+  /** Joins paths at once. Default false. */
+  joined?: boolean;
 }
 
 /**
@@ -38,8 +40,8 @@ export function findProgramGuards(given: GuardOptions): ProgramGuards | undefine
   const asked = new Set<string>();
   const able = exploreFor(options, () => known(1n), asked);
   if (able === undefined || asked.size === 0) return able;
-  const unable = exploreFor(options, () => known(0n));
-  // The least able verifier comes to all that any other comes to.
+  // The least able verifier comes to all that any other comes to: where paths must be joined for another, they must for it.
+  const unable = exploreFor({ ...options, joined: able.approximate }, () => known(0n));
   if (able.approximate || unable?.approximate) return unable;
   if (unable && graphKey(able) === graphKey(unable)) return able;
   const decisive = new Set([...asked].filter((name) => isDecisive(options, name, able, unable)));
@@ -61,7 +63,7 @@ function isDecisive(
 
 /** `answer` says whether verifiers have an ability; undefined leaves it open. */
 function exploreFor(
-  { object, program, parameters, effort, sites }: GuardOptions,
+  { object, program, joined = false, parameters, effort, sites }: GuardOptions,
   answer: (ability: string) => Value | undefined,
   asked: Set<string> = new Set(),
 ): ProgramGuards | undefined {
@@ -79,7 +81,7 @@ function exploreFor(
     ...(sites ? { sites } : {}),
   };
   // Where the exact graph is too large, paths are joined.
-  for (const maxSteps of [undefined, 0]) {
+  for (const maxSteps of joined ? [0] : [undefined, 0]) {
     const exploration = explore(maxSteps === undefined ? common : { ...common, maxSteps });
     const guards = exploration && reduce(exploration);
     if (guards || exploration === undefined || exploration.approximate) return guards;
