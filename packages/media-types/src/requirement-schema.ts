@@ -1,6 +1,13 @@
 import { z } from 'zod';
 import { CName, U32, Word, line } from './primitives.ts';
-import { ACCESS_KINDS, CORE_RELOCATION_KINDS, type KnownRequirement, type Requirement } from './requirement.ts';
+import {
+  ACCESS_FAULTS,
+  ACCESSED_MEMORY,
+  ACCESS_KINDS,
+  CORE_RELOCATION_KINDS,
+  type KnownRequirement,
+  type Requirement,
+} from './requirement.ts';
 
 const Programs = z.array(CName).min(1).max(1024);
 
@@ -78,6 +85,16 @@ const known = [
   }),
   z.looseObject({ kind: z.literal('return-value'), value: Word, hook: Word, programs: Programs }),
   z.looseObject({ kind: z.literal('capability'), value: Word, programs: Programs }),
+  z.looseObject({
+    kind: z.literal('memory-access'),
+    function: CName,
+    instruction: U32,
+    source: line(256).exactOptional(),
+    memory: z.enum(ACCESSED_MEMORY),
+    fault: z.enum(ACCESS_FAULTS),
+    programs: Programs,
+    guarded: Programs.exactOptional(),
+  }),
 ] as const;
 
 const kindNames = known.map((schema) => schema.shape.kind.value);

@@ -181,6 +181,27 @@ export interface CapabilityRequirement {
   programs: string[];
 }
 
+/** What a `memory-access` requirement is about; `size` is the size that a helper gets. */
+export const ACCESSED_MEMORY = ['map-value', 'memory', 'stack', 'packet', 'size'] as const;
+
+/** How the access of a `memory-access` requirement fails. */
+export const ACCESS_FAULTS = ['unbounded', 'negative', 'beyond', 'unchecked'] as const;
+
+/** An access to memory that no verifier takes. */
+export interface MemoryAccessRequirement {
+  kind: 'memory-access';
+  /** Function that holds the instruction. */
+  function: string;
+  /** Index of the instruction in the function, from 0. */
+  instruction: number;
+  /** Place in the source, e.g. `probe.bpf.c:42`. For readers. */
+  source?: string;
+  memory: (typeof ACCESSED_MEMORY)[number];
+  fault: (typeof ACCESS_FAULTS)[number];
+  programs: string[];
+  guarded?: GuardedPrograms;
+}
+
 /** A requirement of a kind that this version of the standard knows. */
 export type KnownRequirement =
   | ProgramTypeRequirement
@@ -195,7 +216,8 @@ export type KnownRequirement =
   | KsymRequirement
   | KfuncRequirement
   | ReturnValueRequirement
-  | CapabilityRequirement;
+  | CapabilityRequirement
+  | MemoryAccessRequirement;
 
 /** A requirement of a kind from a later version of the standard: its verdict is uncertain. */
 export interface UnknownRequirement {
@@ -219,6 +241,7 @@ const KNOWN_KINDS: ReadonlySet<string> = new Set<KnownRequirement['kind']>([
   'kfunc',
   'return-value',
   'capability',
+  'memory-access',
 ]);
 
 /** Whether this version of the standard knows the requirement's kind. */

@@ -226,7 +226,8 @@ function swapBytes({ code, immediate }: Instruction, width: 32 | 64, value: Valu
   return apply(`${swaps ? 'swap' : 'zext'}${immediate}`, value);
 }
 
-function immediateOf({ at }: MachineState, { code, immediate }: Instruction, place: Place): Value {
+/** What an instruction's 32-bit immediate is: a number, or what a relocation puts there. */
+export function immediateOf({ at }: Pick<MachineState, 'at'>, { code, immediate }: Instruction, place: Place): Value {
   const record = place.function.relocations.get(at);
   const kind = record === undefined ? undefined : place.function.entry.relocations[record]?.kind;
   if (record === undefined || kind === undefined || kind === 'type-id-local') {
@@ -243,7 +244,8 @@ function loadImmediate(state: MachineState, instruction: Instruction, place: Pla
   state.at += 2;
 }
 
-function wideImmediate(at: number, { immediate }: Instruction, place: Place): Value {
+/** What a 64-bit immediate is: a number, an address, or what a relocation puts there. */
+export function wideImmediate(at: number, { immediate }: Instruction, place: Place): Value {
   const { entry, relocations } = place.function;
   const record = relocations.get(at);
   const kind = record === undefined ? undefined : entry.relocations[record]?.kind;

@@ -9,7 +9,8 @@ export type Site =
   | { kind: 'context'; access: AccessKind; offset: number; size: number }
   | { kind: 'feature'; name: string }
   /** The program itself ends; only where the exploration asks for it. */
-  | { kind: 'return'; value: bigint | 'unset' };
+  | { kind: 'return'; value: bigint | 'unset' }
+  | { kind: 'memory-access'; function: number; at: number };
 
 /** A decision that a value of the kernel takes. */
 export interface RawBranch {

@@ -7,6 +7,7 @@ import type { GuardGraph } from '../guards/guard-graph.ts';
 import type { Parameters } from '../guards/program-guards.ts';
 import { writeGuardGraph } from '../guards/write-graph.ts';
 import { helperName, helperNumber } from '../object/helper-names.ts';
+import { accessRequirement, addAccessRequirements } from './access-requirements.ts';
 import { contextRequirement } from './context-requirements.ts';
 import { addCoreRequirements } from './core-requirements.ts';
 import { functionFeatures } from './function-features.ts';
@@ -81,7 +82,10 @@ export function deriveRequirements(object: BpfObject, options: DeriveOptions = {
   const parameters = findParameters(object, options.parameters ?? []);
   const effort = new Effort();
   const guarded = programs.map((program) => guardProgram(object, program, parameters, effort));
-  for (const program of guarded) addProgram(requirements, program);
+  for (const program of guarded) {
+    addProgram(requirements, program);
+    addAccessRequirements(requirements, object, program);
+  }
   for (const program of programs) addRules(requirements, object, program, effort);
   addMaps(requirements, object, programs);
   addExterns(requirements, object, guarded);
@@ -99,10 +103,13 @@ function writeGuards(
   const list = requirements.list();
   const guardsSomething = (program: string): boolean =>
     list.some((requirement) => 'guarded' in requirement && (requirement.guarded ?? []).includes(program));
-  return programs.flatMap(({ program, guards }): GuardGraph[] => {
+  return programs.flatMap(({ program, guards, accesses }): GuardGraph[] => {
     if (guards === undefined) return [];
     const graph = writeGuardGraph(object, program.name, guards, (site) => {
-      const requirement = requirementOf(site, program, object, bySite);
+      const requirement =
+        site.kind === 'memory-access'
+          ? accessRequirement(object, accesses, site)
+          : requirementOf(site, program, object, bySite);
       return requirement && find(requirement);
     });
     return guardsSomething(program.name) ? [graph] : [];
@@ -110,7 +117,7 @@ function writeGuards(
 }
 
 function requirementOf(
-  site: Site,
+  site: Exclude<Site, { kind: 'memory-access' }>,
   program: BpfProgram,
   object: BpfObject,
   bySite: ReadonlyMap<string, Requirement>,

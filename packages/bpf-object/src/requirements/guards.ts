@@ -1,3 +1,5 @@
+import { addWays, findRefusedAccesses } from '../accesses/find-refused-accesses.ts';
+import type { RefusedAccess } from '../accesses/follow-accesses.ts';
 import { findProgramGuards, type Parameters, type ProgramGuards } from '../guards/program-guards.ts';
 import type { Site } from '../guards/exploration.ts';
 import type { Effort } from '../guards/explore.ts';
@@ -31,6 +33,8 @@ export interface GuardedProgram {
   /** What it does with its context that a kernel may refuse. */
   contexts: readonly ContextSite[];
   reachOf: (site: Site) => Reach;
+  /** Accesses to memory that no verifier takes. */
+  accesses: readonly RefusedAccess[];
 }
 
 /** Finds out which parts of a program are guarded. */
@@ -40,12 +44,34 @@ export function guardProgram(
   parameters: Parameters,
   effort: Effort,
 ): GuardedProgram {
+  const guarded = guardSites(object, program, parameters, effort);
+  const accesses = findRefusedAccesses({ object, program, parameters });
+  if (accesses.length === 0) return guarded;
+  const isCertain = accesses.some(({ ways }) => ways.some((way) => way.length === 0));
+  if (isCertain) return { ...guarded, accesses };
+  // Without a graph there is nothing to say where they count.
+  return guarded.guards ? { ...guarded, guards: withAccesses(guarded.guards, accesses), accesses } : guarded;
+}
+
+function withAccesses(guards: ProgramGuards, accesses: readonly RefusedAccess[]): ProgramGuards {
+  const sites = [...guards.sites, ...accesses.map(accessSite)];
+  const nodes = addWays(guards.nodes, accesses, (access) => guards.sites.length + accesses.indexOf(access));
+  return { ...guards, sites, nodes };
+}
+
+/** The place of a refused access in a guard graph. */
+export function accessSite({ function: index, at }: RefusedAccess): Site {
+  return { kind: 'memory-access', function: index, at };
+}
+
+function guardSites(object: BpfObject, program: BpfProgram, parameters: Parameters, effort: Effort): GuardedProgram {
+  const accesses: readonly RefusedAccess[] = [];
   const inContext = contextSites(object, program);
   const contexts = [...inContext.values()].flatMap((each) => [...each.values()].flat());
-  if (!asksTheKernel(program, object.externs)) return { program, contexts, reachOf: () => 'always' };
+  if (!asksTheKernel(program, object.externs)) return { program, contexts, reachOf: () => 'always', accesses };
   const guards = findProgramGuards({ object, program, parameters, effort, sites: inContext });
   // Nothing is known about what is reached: all of it may or may not count.
-  if (guards === undefined) return { program, contexts, reachOf: () => 'guarded' };
+  if (guards === undefined) return { program, contexts, reachOf: () => 'guarded', accesses };
   const keys = guards.sites.map(siteKey);
   const always = new Set((guards.nodes[0]?.sites ?? []).map((site) => keys[site]));
   const reached = new Set(guards.nodes.flatMap(({ sites }) => sites.map((site) => keys[site])));
@@ -54,7 +80,7 @@ export function guardProgram(
     if (always.has(key)) return guards.approximate ? 'guarded' : 'always';
     return reached.has(key) ? 'guarded' : 'never';
   };
-  return { program, guards, contexts, reachOf };
+  return { program, guards, contexts, reachOf, accesses };
 }
 
 /** Equal for equal sites. */

@@ -20,7 +20,26 @@ export type Requirement =
   /** The program ends with a value that no kernel takes from its hook. `hook`: libbpf's attach type, or program type where there is none. */
   | { kind: 'return-value'; value: string; hook: string; programs: string[] }
   /** Whoever loads the programs needs the capability. */
-  | { kind: 'capability'; value: string; programs: string[] };
+  | { kind: 'capability'; value: string; programs: string[] }
+  | MemoryAccessRequirement;
+
+/** An access to memory that a verifier must follow, and that none which is known can. */
+export interface MemoryAccessRequirement {
+  kind: 'memory-access';
+  /** Function that holds the instruction. */
+  function: string;
+  /** Index of the instruction in the function. */
+  instruction: number;
+  /** Place in the source, e.g. `probe.bpf.c:42`; absent where the object does not say. */
+  source?: string;
+  /** What is accessed; `size`: the size that a helper gets. */
+  memory: 'map-value' | 'memory' | 'stack' | 'packet' | 'size';
+  /** How it fails. */
+  fault: 'unbounded' | 'negative' | 'beyond' | 'unchecked';
+  programs: string[];
+  /** Those of `programs` in which it counts only where their guard graph reaches it. Absent = none. */
+  guarded?: string[];
+}
 
 /** A kernel function that programs of a type call, or whose address they take. */
 export interface KfuncRequirement {
@@ -107,6 +126,7 @@ const KIND_ORDER: readonly Requirement['kind'][] = [
   'kfunc',
   'return-value',
   'capability',
+  'memory-access',
 ];
 
 interface Entry {
@@ -205,6 +225,7 @@ const KEY_ORDER = [
   'relocation',
   'spec',
   'accessSize',
+  'function',
 ];
 
 function keyRank(name: string): number {

@@ -112,6 +112,8 @@ function describeRequirement(requirement: Requirement): [group: string, item: st
       return ['arguments', `${requirement.hook} ${requirement.value} ${requirement.size} at ${requirement.offset}`];
     case 'core-relocation':
       return ['kernel types', `${requirement.type}${requirement.access === '' ? '' : `.${requirement.access}`}`];
+    case 'memory-access':
+      return ['refused accesses', requirement.source ?? `${requirement.function}+${requirement.instruction}`];
     default:
       return [`${requirement.kind}s`, requirement.value];
   }

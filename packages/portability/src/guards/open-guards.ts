@@ -31,6 +31,7 @@ const SKIPPABLE: ReadonlySet<string> = new Set([
   'context-field-unknown',
   'hook-argument-refused',
   'hook-argument-unknown',
+  'memory-access-unbounded',
 ]);
 
 /** Abilities that every graph builds on (spec/guards.md, "Verifier abilities"). */

@@ -1,5 +1,6 @@
 import { isKnownRequirement, type KnownRequirement, type Requirement } from '@bpfship/media-types/requirement';
 import { type Answer, unknown } from '../answer.ts';
+import { checkMemoryAccess } from './access-rule.ts';
 import { checkAttachTarget } from './attach-rules.ts';
 import { checkCapability } from './capability-rule.ts';
 import { checkContextField, checkHookArgument } from './context-rules.ts';
@@ -49,8 +50,10 @@ function checkKnown(requirement: KnownRequirement, context: RuleContext): Answer
       return checkCapability(requirement, context);
     case 'return-value':
       return checkReturnValue(requirement);
+    case 'kfunc':
+      return checkKfunc(requirement, context);
     default:
       // The last kind; a further one does not fit this call's type.
-      return checkKfunc(requirement, context);
+      return checkMemoryAccess(requirement);
   }
 }
