@@ -12,7 +12,7 @@ import { randomNumbers } from './support/random-types.ts';
 
 /** Programs about bounds, which are also loaded into real kernels (test/corpus). */
 const IDIOMS = join(import.meta.dirname, '..', '..', '..', 'test', 'corpus', 'idioms');
-/** What kernels refuse, and what is left to them: a packet's range, which is not followed, and sizes that are constants. */
+/** What is left to kernels: metadata, packets that helpers move, sizes that are constants. */
 const NOT_FOLLOWED = ['bad_metadata', 'bad_after_adjust', 'bad_size_constant'];
 let workshop: Workshop;
 beforeAll(() => {

@@ -94,7 +94,7 @@ function checkArguments(state: AccessState, helper: number, context: AccessConte
     const bounds = boundsOf(readValue(state, size));
     if (bounds === undefined) continue;
     const target = readValue(state, pointer);
-    const fault = sizeFault(bounds) ?? (bounds.umax > 0n ? faultOf(target, 0, bounds.umax, state.compared) : undefined);
+    const fault = sizeFault(bounds) ?? (bounds.umax > 0n ? faultOf(target, 0, bounds.umax) : undefined);
     if (fault === undefined) continue;
     context.claim(state, fault.memory, fault.fault);
     return true;
@@ -106,7 +106,7 @@ function checkArguments(state: AccessState, helper: number, context: AccessConte
   ];
   for (const [register, size] of parts) {
     if (register === undefined || size === undefined || size === 0) continue;
-    const fault = faultOf(readValue(state, register), 0, BigInt(size), state.compared);
+    const fault = faultOf(readValue(state, register), 0, BigInt(size));
     if (fault === undefined) continue;
     context.claim(state, fault.memory, fault.fault);
     return true;
@@ -145,10 +145,20 @@ function valueOf(map: BpfMap | undefined, { freshId }: AccessContext): AccessVal
   return { kind: 'pointer', region, offset: 0, nullable: freshId() };
 }
 
+/** Whether the helper writes to no memory but what {@link SIZED_MEMORY} and {@link TAKES_VALUE} say. */
+function touchesNothingElse(helper: number): boolean {
+  return (
+    GIVES_NUMBER.has(helper) ||
+    GIVES_VALUE.has(helper) ||
+    GIVES_LENGTH.has(helper) ||
+    [RESERVE, PROCESSOR_ID, TASK].includes(helper)
+  );
+}
+
 /** What a call leaves of stack memory. */
 function write(state: AccessState, helper: number | undefined, context: AccessContext): void {
   const sized = helper === undefined ? undefined : SIZED_MEMORY.get(helper);
-  const isKnown = helper !== undefined && (GIVES_NUMBER.has(helper) || GIVES_VALUE.has(helper) || helper === RESERVE);
+  const isKnown = helper !== undefined && touchesNothingElse(helper);
   for (const register of [1, 2, 3, 4, 5]) {
     const value = readValue(state, register);
     if (value.kind === 'any' && !isKnown && sized === undefined) forgetStacks(state);

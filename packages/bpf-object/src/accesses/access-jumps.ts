@@ -8,6 +8,7 @@ import { type AccessState, copyAccessState, readValue, updateAll } from './acces
 import { type AccessValue, ANY, boundsOf, constant, constantOf, FOREIGN, number } from './access-value.ts';
 import { calculateBounds } from './arithmetic.ts';
 import { type Bounds, exactly, intersect, onlyNumber, settle, UNBOUNDED } from './bounds.ts';
+import { MAX_PACKET } from './check-access.ts';
 import { decideBounds, refineBounds } from './comparison.ts';
 
 /** Both ways of a conditional jump. */
@@ -110,7 +111,8 @@ function comparePointers(
 ): boolean {
   if (!isPointer(a) && !isPointer(b)) return false;
   if (a.kind === 'packet-end' || b.kind === 'packet-end') {
-    compareWithEnd(a.kind === 'packet-end' ? mirror(name) : name, ways);
+    const [pointer, toLeft] = a.kind === 'packet-end' ? [b, mirror(name)] : [a, name];
+    if (width === 64 && pointer.kind === 'packet') compareWithEnd(toLeft, pointer, ways);
     return true;
   }
   const [pointer, other, register] = isPointer(a) ? [a, b, registers[0]] : [b, a, registers[1] ?? -1];
@@ -140,13 +142,25 @@ function comparePointers(
   return true;
 }
 
-/** Once a pointer was found beyond the end, the verifier knows how further comparisons end (is_pkt_ptr_branch_taken). */
-function compareWithEnd(name: string, { taken, fallen, push }: Ways): void {
-  const beyond = name === 'jgt' || name === 'jge' ? taken : name === 'jlt' || name === 'jle' ? fallen : undefined;
-  if (beyond === undefined || taken.beyond) return;
-  taken.compared = true;
-  fallen.compared = true;
+/**
+ * What is before the packet's end is in the packet (find_good_pkt_pointers). Once a pointer was found beyond it, the verifier knows how further
+ * comparisons end (is_pkt_ptr_branch_taken).
+ */
+function compareWithEnd(
+  name: string,
+  { id, offset, moved }: AccessValue & { kind: 'packet' },
+  { taken, fallen, push }: Ways,
+): void {
+  const isBeyondTaken = name === 'jgt' || name === 'jge';
+  if ((!isBeyondTaken && name !== 'jlt' && name !== 'jle') || taken.beyond) return;
+  const [beyond, before] = isBeyondTaken ? [taken, fallen] : [fallen, taken];
   beyond.beyond = true;
+  const range = name === 'jge' || name === 'jlt' ? offset + 1 : offset;
+  if (moved === undefined || moved.umax + BigInt(offset) <= MAX_PACKET) {
+    updateAll(before, (value) =>
+      value.kind === 'packet' && value.id === id && value.range < range ? { ...value, range } : value,
+    );
+  }
   push(taken);
   push(fallen);
 }

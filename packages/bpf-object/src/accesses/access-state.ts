@@ -106,8 +106,6 @@ export interface AccessState {
   /** r0 to r9. */
   registers: AccessValue[];
   frames: AccessFrame[];
-  /** Whether a packet pointer was compared with the packet's end. */
-  compared: boolean;
   /** A packet pointer was found to be beyond the end. */
   beyond: boolean;
   literals: readonly Literal[];
@@ -121,7 +119,6 @@ export function enter(index: number, args: readonly AccessValue[], literals: rea
     at: 0,
     registers,
     frames: [{ function: index, stack: new AccessStack() }],
-    compared: false,
     beyond: false,
     literals,
   };
@@ -172,7 +169,7 @@ export function accessStateKey(state: AccessState): string {
     if (!numbers.has(id)) numbers.set(id, String(numbers.size + 1));
     return numbers.get(id) ?? '';
   };
-  const parts = [`${state.at}${state.compared ? 'c' : ''}${state.beyond ? 'b' : ''}`];
+  const parts = [`${state.at}${state.beyond ? 'b' : ''}`];
   for (const value of state.registers) parts.push(valueKey(value, idOf));
   for (const { function: index, stack, caller } of state.frames) {
     parts.push(`f${index}`, stack.key(idOf));

@@ -98,7 +98,7 @@ function resultOf({ instruction, width, before, operand }: Operation, context: A
   const name = arithmeticName(code, width);
   if (name === undefined || (offset !== 0 && /^(div|mod)/.test(name))) return ANY;
   if (width === 64 && (name === 'add64' || name === 'sub64')) {
-    const moved = movePointer(name, before, operand);
+    const moved = movePointer(name, before, operand, context);
     if (moved !== undefined) return moved;
   }
   return calculateWith(name, before, operand);
@@ -116,6 +116,14 @@ function swapBytes(
   return calculateWith(`${swaps ? 'swap' : 'zext'}${immediate}`, before, before);
 }
 
+/** Operations after which numbers stay linked. */
+const SHIFTS: ReadonlyMap<string, bigint> = new Map([
+  ['add64', 1n],
+  ['add32', 1n],
+  ['sub64', -1n],
+  ['sub32', -1n],
+]);
+
 /** Numbers with numbers; where the kernel's values take part, as an expression. */
 function calculateWith(op: string, a: AccessValue, b: AccessValue): AccessValue {
   if (a.kind === 'kernel' || b.kind === 'kernel') {
@@ -127,13 +135,10 @@ function calculateWith(op: string, a: AccessValue, b: AccessValue): AccessValue 
   const bounds = calculateBounds(op, left, right);
   if (bounds === undefined) return ANY;
   const by = onlyNumber(right);
-  const isShift = /^(add|sub)(32|64)$/.exec(op);
-  if (!isShift || by === undefined || a.kind !== 'number' || a.id === undefined) {
-    // A result that is no bound says as little as before, but is certainly no pointer.
-    return number(bounds);
-  }
-  const delta = (a.delta ?? 0n) + (isShift[1] === 'add' ? 1n : -1n) * BigInt.asIntN(64, by);
-  return { kind: 'number', bounds, id: a.id, delta, ...(isShift[2] === '32' || a.half ? { half: true } : {}) };
+  const sign = SHIFTS.get(op);
+  if (sign === undefined || by === undefined || a.kind !== 'number' || a.id === undefined) return number(bounds);
+  const delta = (a.delta ?? 0n) + sign * BigInt.asIntN(64, by);
+  return { kind: 'number', bounds, id: a.id, delta, ...(op.endsWith('32') || a.half ? { half: true } : {}) };
 }
 
 function toValue(value: AccessValue): Value | undefined {
@@ -152,7 +157,12 @@ function isPointer({ kind }: AccessValue): boolean {
 }
 
 /** Pointers to which something is added; undefined where there is none. */
-function movePointer(name: string, a: AccessValue, b: AccessValue): AccessValue | 'refused' | undefined {
+function movePointer(
+  name: string,
+  a: AccessValue,
+  b: AccessValue,
+  { freshId }: AccessContext,
+): AccessValue | 'refused' | undefined {
   if (isPointer(a) && isPointer(b)) return name === 'sub64' ? NUMBER : ANY;
   const [pointer, other] = isPointer(b) && name === 'add64' ? [b, a] : [a, b];
   if (!isPointer(pointer)) return [a, b].some(({ kind }) => kind === 'any' || kind === 'maybe') ? ANY : undefined;
@@ -167,7 +177,7 @@ function movePointer(name: string, a: AccessValue, b: AccessValue): AccessValue 
       if (pointer.kind === 'pointer' && pointer.nullable !== undefined) return ANY;
       if (isInsane(by)) return 'refused';
       if (only !== undefined) return { ...pointer, offset: pointer.offset + Number(BigInt.asIntN(64, only)) };
-      return addMoved(pointer, signed);
+      return addMoved(pointer, signed, name === 'add64' ? freshId() : undefined);
     case 'context':
     case 'option':
       return only === undefined ? ANY : { ...pointer, offset: pointer.offset + Number(BigInt.asIntN(64, only)) };
@@ -176,9 +186,17 @@ function movePointer(name: string, a: AccessValue, b: AccessValue): AccessValue 
   }
 }
 
-function addMoved(pointer: AccessValue & { kind: 'pointer' | 'packet' }, by: Bounds): AccessValue {
+/** A packet pointer to which something is added begins anew: no byte there is known to be in the packet. */
+function addMoved(
+  pointer: AccessValue & { kind: 'pointer' | 'packet' },
+  by: Bounds,
+  added: number | undefined,
+): AccessValue {
   const moved = calculateBounds('add64', pointer.moved ?? exactly(0n), by);
-  return moved === undefined ? ANY : { ...pointer, moved };
+  if (moved === undefined) return ANY;
+  if (pointer.kind === 'pointer') return { ...pointer, moved };
+  // What is subtracted keeps its range, but is compared on its own (adjust_ptr_min_max_vals).
+  return added === undefined ? ANY : { ...pointer, moved, id: added, range: 0 };
 }
 
 function loadAddress(state: AccessState, instruction: Instruction, context: AccessContext): AccessValue {
@@ -236,7 +254,7 @@ function refuses(
   size: number,
   { claim }: AccessContext,
 ): boolean {
-  const fault = faultOf(base, offset, BigInt(size), state.compared);
+  const fault = faultOf(base, offset, BigInt(size));
   if (fault) claim(state, fault.memory, fault.fault);
   return fault !== undefined;
 }

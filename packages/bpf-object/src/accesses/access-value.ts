@@ -27,7 +27,8 @@ export type AccessValue =
   | { kind: 'kernel'; value: Value & { kind: 'symbolic' } }
   /** `moved`: what was added that is no constant. `nullable`: it may be null, together with all of this number. */
   | { kind: 'pointer'; region: Region; offset: number; moved?: Bounds; nullable?: number }
-  | { kind: 'packet'; offset: number; moved?: Bounds }
+  /** `range`: bytes from where offsets begin that are known to be in the packet; equal `id`s begin at one place. */
+  | { kind: 'packet'; id: number; offset: number; range: number; moved?: Bounds }
   | { kind: 'packet-end' }
   | { kind: 'context'; offset: number }
   | { kind: 'option'; name: string; offset: number }
@@ -77,7 +78,7 @@ export function valueKey(value: AccessValue, idOf: (id: number) => string): stri
       return `p${place}+${offset}${moved ? boundsKey(moved) : ''}${nullable === undefined ? '' : `?${idOf(nullable)}`}`;
     }
     case 'packet':
-      return `P${value.offset}${value.moved ? boundsKey(value.moved) : ''}`;
+      return `P${value.id === 0 ? '' : idOf(value.id)}+${value.offset}/${value.range}${value.moved ? boundsKey(value.moved) : ''}`;
     case 'foreign':
       return `f${value.id === undefined ? '' : idOf(value.id)}`;
     case 'kernel':
@@ -98,5 +99,6 @@ export function valueKey(value: AccessValue, idOf: (id: number) => string): stri
 /** The id by which a value is linked to others. */
 export function linkOf(value: AccessValue): number | undefined {
   if (value.kind === 'number' || value.kind === 'foreign') return value.id;
+  if (value.kind === 'packet') return value.id === 0 ? undefined : value.id;
   return value.kind === 'pointer' ? value.nullable : undefined;
 }

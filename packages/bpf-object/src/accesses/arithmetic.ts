@@ -42,7 +42,7 @@ export function calculateBounds(op: string, a: Bounds, b: Bounds): Bounds | unde
     const number = compute(op, left, right);
     return number === undefined ? undefined : exactly(number);
   }
-  const [, name = '', size = ''] = /^([a-z]+)(8|16|32|64)$/.exec(op) ?? [];
+  const [name, size] = partsOf(op);
   if (name === 'zext') return lowBits(a, Number(size));
   if (name === 'sext') return extendSign(a, Number(size));
   if (name === 'swap') return swap(a, Number(size));
@@ -54,6 +54,18 @@ export function calculateBounds(op: string, a: Bounds, b: Bounds): Bounds | unde
     ? rules.get(name)?.(ends32(a), ends32(b), 32, { a: low32(a), b: low32(b) })
     : undefined;
   return settle({ ...UNBOUNDED, ...ends, ...(low ? named32(low) : {}), ...bitsOf(name, a, b) }) ?? undefined;
+}
+
+const parts = new Map<string, [name: string, size: string]>();
+
+/** Name and width of an operation. */
+function partsOf(op: string): [name: string, size: string] {
+  let found = parts.get(op);
+  if (found === undefined) {
+    const [, name = '', size = ''] = /^([a-z]+)(8|16|32|64)$/.exec(op) ?? [];
+    parts.set(op, (found = [name, size]));
+  }
+  return found;
 }
 
 /** Operations whose lower half depends on the lower halves alone. */

@@ -71,8 +71,16 @@ export function onlyNumber({ bits, mask }: Bounds): bigint | undefined {
   return mask === 0n ? bits : undefined;
 }
 
-/** Equal for equal bounds. */
+const keys = new WeakMap<Bounds, string>();
+
+/** Equal for equal bounds, which must not be changed any more. */
 export function boundsKey(bounds: Bounds): string {
+  let key = keys.get(bounds);
+  if (key === undefined) keys.set(bounds, (key = makeKey(bounds)));
+  return key;
+}
+
+function makeKey(bounds: Bounds): string {
   if (bounds === UNBOUNDED) return 'U';
   const { umin, umax, smin, smax, umin32, umax32, smin32, smax32, bits, mask } = bounds;
   if (mask === 0n) return `=${bits}`;

@@ -19,7 +19,7 @@ export function loadContext({ attachment }: BpfProgram, offset: number | undefin
   if (type === 'tracing') return size === 8 ? FOREIGN : ANY;
   const packet = PACKETS.get(type);
   if (packet === undefined || offset === undefined || size !== 4) return ANY;
-  if (offset === packet.data) return { kind: 'packet', offset: 0 };
+  if (offset === packet.data) return { kind: 'packet', id: 0, offset: 0, range: 0 };
   if (offset === packet.end) return { kind: 'packet-end' };
   return packet.other.includes(offset) ? ANY : number(ofBits(32));
 }

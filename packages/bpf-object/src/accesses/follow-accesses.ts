@@ -38,8 +38,10 @@ export interface FollowOptions {
   parameters: Parameters;
 }
 
-/** Instructions to execute before the rest is left alone. */
-const MAX_STEPS = 20_000;
+/** Instructions to execute before the rest is left alone: a few milliseconds. */
+const MAX_STEPS = 2_000;
+/** States of knowledge that are followed from one instruction. */
+const MAX_STATES = 24;
 /** Faults to collect where each depends on the kernel. */
 const MAX_FAULTS = 16;
 
@@ -59,7 +61,8 @@ class Follower {
   readonly #open: AccessState[] = [];
   /** What the kernel said on the ways on which a state was met. */
   readonly #met: Map<string, (readonly Literal[])[]> = new Map();
-  readonly #live: Map<number, Uint16Array> = new Map();
+  /** How many states were met, by function and instruction. */
+  readonly #visits: Map<string, number> = new Map();
   readonly #faults: Map<string, RefusedAccess & { ways: (readonly Literal[])[] }> = new Map();
   #certain: RefusedAccess | undefined;
   #steps = 0;
@@ -109,9 +112,8 @@ class Follower {
 
   /** Whether the verifier was here with the same knowledge, whatever way the kernel's values took then. */
   #wasMet(state: AccessState, index: number): boolean {
-    let live = this.#live.get(index);
     const entry = this.#options.object.functions[index];
-    if (live === undefined && entry !== undefined) this.#live.set(index, (live = liveRegisters(entry)));
+    const live = entry && liveRegisters(entry);
     for (let register = 0; register < 10; register++) {
       if (((live?.[state.at] ?? 0) & (1 << register)) === 0) state.registers[register] = ANY;
     }
@@ -119,6 +121,10 @@ class Follower {
       const use = this.#image.function(own)?.stackUse;
       if (use) stack.keepOnly(use);
     }
+    const place = `${index} ${state.at}`;
+    const visits = (this.#visits.get(place) ?? 0) + 1;
+    if (visits > MAX_STATES) return true;
+    this.#visits.set(place, visits);
     const key = accessStateKey(state);
     const ways = this.#met.get(key) ?? [];
     this.#met.set(key, ways);

@@ -5,8 +5,16 @@ import { successors } from '../requirements/function-features.ts';
 const ARGUMENTS = 0b11_1110;
 const CALLER_SAVED = 0b11_1111;
 
+const found = new WeakMap<BpfFunction, Uint16Array>();
+
 /** For each instruction the registers (as bits) that are read after it is reached, before they are written. */
 export function liveRegisters(entry: BpfFunction): Uint16Array {
+  let live = found.get(entry);
+  if (live === undefined) found.set(entry, (live = findLive(entry)));
+  return live;
+}
+
+function findLive(entry: BpfFunction): Uint16Array {
   const { instructions } = entry;
   const live = new Uint16Array(instructions.length);
   for (let changed = true; changed;) {
