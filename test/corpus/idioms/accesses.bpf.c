@@ -157,3 +157,12 @@ static __noinline __u64 bounded(__u64 i) { hide(i); return i > 15 ? 0 : i; }
 HOOK int ok_returned(void *ctx) { struct entry *e = ENTRY(entries); return e->slots[bounded(bpf_ktime_get_ns())]; }
 static __noinline __u64 loosely(__u64 i) { hide(i); return i > 31 ? 0 : i; }
 HOOK int bad_returned(void *ctx) { struct entry *e = ENTRY(entries); return e->slots[loosely(bpf_ktime_get_ns())]; }
+
+/* What is asked again, and can only have one answer. */
+HOOK int any_again_equal(void *ctx) { struct entry *e = ENTRY(entries); __u64 i = bpf_ktime_get_ns(), j = unknown(); hide(i); if (i != 5) bpf_get_current_pid_tgid(); else j = 5; hide(i); if (i == 5 && j != 5) return e->slots[i + 20]; return 0; }
+HOOK int any_again_not_equal(void *ctx) { struct entry *e = ENTRY(entries); __u64 i = bpf_ktime_get_ns(); hide(i); if (i == 5) return 0; bpf_get_current_pid_tgid(); hide(i); if (i == 5) return e->slots[i + 20]; return 0; }
+HOOK int any_again_not_equal_32(void *ctx) { struct entry *e = ENTRY(entries); __u32 i = unknown(); hide(i); if (i == 5) return 0; bpf_get_current_pid_tgid(); hide(i); if (i == 5) return e->slots[i + 20]; return 0; }
+HOOK int ok_again_not_zero(void *ctx) { struct entry *e = ENTRY(entries); __u64 i = bpf_ktime_get_ns(); hide(i); if (i == 0) return 0; bpf_get_current_pid_tgid(); hide(i); if (i == 0) return 1; return 2; }
+HOOK int any_again_array(void *ctx) { __u32 key = 0; struct entry *e = bpf_map_lookup_elem(&array, &key); __u64 i = bpf_ktime_get_ns(); hide(i); if (!e) return slots[i]; return e->half; }
+HOOK int bad_again_hash(void *ctx) { __u32 key = 0; struct entry *e = bpf_map_lookup_elem(&entries, &key); __u64 i = bpf_ktime_get_ns(); hide(i); if (!e) return slots[i]; return e->half; }
+HOOK int any_again_bits(void *ctx) { struct entry *e = ENTRY(entries); __u64 i = bpf_ktime_get_ns(); hide(i); if (i & 8) return 0; bpf_get_current_pid_tgid(); hide(i); if (i & 8) return e->slots[i]; return 0; }

@@ -142,7 +142,9 @@ function resultOf(state: AccessState, helper: number, context: AccessContext): A
 function valueOf(map: BpfMap | undefined, { freshId }: AccessContext): AccessValue {
   if (map === undefined || map.valueSize === 0 || NO_VALUES.test(map.type)) return MAYBE;
   const region = { what: 'map-value', start: 0, end: map.valueSize } as const;
-  return { kind: 'pointer', region, offset: 0, nullable: freshId() };
+  // A key that is a constant is always there (get_constant_map_key).
+  const found = map.type === 'array' || map.type === 'percpu_array' ? ({ found: true } as const) : {};
+  return { kind: 'pointer', region, offset: 0, nullable: freshId(), ...found };
 }
 
 /** Whether the helper writes to no memory but what {@link SIZED_MEMORY} and {@link TAKES_VALUE} say. */

@@ -5,9 +5,9 @@ import { immediateOf } from '../guards/execute.ts';
 import { CLASS, CODE_MAY_JUMP, jumpTarget, type Instruction } from '../object/instruction.ts';
 import type { AccessContext } from './access-context.ts';
 import { type AccessState, copyAccessState, readValue, updateAll } from './access-state.ts';
-import { type AccessValue, ANY, boundsOf, constant, constantOf, FOREIGN, number } from './access-value.ts';
+import { type AccessValue, ANY, boundsOf, constant, constantOf, FOREIGN } from './access-value.ts';
 import { calculateBounds } from './arithmetic.ts';
-import { type Bounds, exactly, intersect, onlyNumber, settle, UNBOUNDED } from './bounds.ts';
+import { type Bounds, exactly, intersect, onlyNumber, settle, U32, UNBOUNDED } from './bounds.ts';
 import { MAX_PACKET } from './check-access.ts';
 import { decideBounds, refineBounds } from './comparison.ts';
 
@@ -48,9 +48,16 @@ export function jumpBoth(state: AccessState, instruction: Instruction, context: 
     const refined = refineBounds(name, isTaken, left, right, width);
     const way = isTaken ? ways.taken : ways.fallen;
     if (refined === undefined || isZeroObject(name, width, a, b, isTaken)) continue;
-    learn(way, registers[0], a, refined[0]);
-    if (registers[1] !== undefined) learn(way, registers[1], b, refined[1]);
-    ways.push(way);
+    const isUnequal = (name === 'jne' && isTaken) || (name === 'jeq' && !isTaken);
+    const told = [
+      { value: a, bounds: refined[0], not: isUnequal ? excludedBy(right, width) : undefined },
+      { value: b, bounds: refined[1], not: isUnequal ? excludedBy(left, width) : undefined },
+    ];
+    const isPossible = told.every((lesson, side) => {
+      const register = registers[side];
+      return register === undefined || learn(way, register, lesson);
+    });
+    if (isPossible) ways.push(way);
   }
 }
 
@@ -131,12 +138,12 @@ function comparePointers(
     ways.push(zero);
   } else if (pointer.kind === 'pointer' && pointer.nullable !== undefined) {
     const id = pointer.nullable;
-    const { nullable: _, ...found } = pointer;
+    const { nullable: _, found: isFound, ...certain } = pointer;
     updateAll(zero, (value) => (value.kind === 'pointer' && value.nullable === id ? constant(0n) : value));
     updateAll(rest, (value) =>
-      value.kind === 'pointer' && value.nullable === id ? { ...found, offset: value.offset } : value,
+      value.kind === 'pointer' && value.nullable === id ? { ...certain, offset: value.offset } : value,
     );
-    ways.push(zero);
+    if (isFound !== true) ways.push(zero);
   }
   ways.push(rest);
   return true;
@@ -165,26 +172,56 @@ function compareWithEnd(
   push(fallen);
 }
 
-/** What is known of a register from here on, and of all that is linked to it (sync_linked_regs). */
-function learn(state: AccessState, register: number, value: AccessValue, bounds: Bounds): void {
+/** Where a number is not equal to the only number that another side can be: `jne64` and that number. */
+function excludedBy(other: Bounds, width: 32 | 64): string | undefined {
+  const only = onlyNumber(other);
+  return only === undefined ? undefined : `${width}:${width === 32 ? only & U32 : only}`;
+}
+
+/** What a way of a comparison tells of a value. */
+interface Lesson {
+  value: AccessValue;
+  bounds: Bounds;
+  not: string | undefined;
+}
+
+/**
+ * What is known of a register from here on, and of all that is linked to it (sync_linked_regs).
+ *
+ * @returns whether there is such a number.
+ */
+function learn(state: AccessState, register: number, { value, bounds, not }: Lesson): boolean {
   if (value.kind === 'foreign') {
-    const after: AccessValue =
-      value.id === undefined ? number(bounds) : { kind: 'number', bounds, id: value.id, delta: 0n };
+    const link = value.id === undefined ? {} : { id: value.id, delta: 0n };
+    const after: AccessValue = { kind: 'number', bounds, ...link, ...(not === undefined ? {} : { not: [not] }) };
     if (value.id !== undefined) {
       updateAll(state, (each) => (each.kind === 'foreign' && each.id === value.id ? after : each));
     }
     state.registers[register] = after;
-    return;
+    return true;
   }
-  if (value.kind !== 'number' || onlyNumber(value.bounds) !== undefined) return;
-  const own: AccessValue & { kind: 'number' } = { ...value, bounds };
+  if (value.kind !== 'number' || onlyNumber(value.bounds) !== undefined) return true;
+  const excluded = not === undefined || value.not?.includes(not) ? value.not : [...(value.not ?? []), not].slice(-8);
+  const own: AccessValue & { kind: 'number' } = { ...value, bounds, ...(excluded ? { not: excluded } : {}) };
+  let isPossible = !isExcluded(own);
   state.registers[register] = own;
-  if (value.id === undefined) return;
+  if (value.id === undefined) return isPossible;
   updateAll(state, (each) => {
     if (each.kind !== 'number' || each.id !== value.id) return each;
     const told = toldBy(own, each);
-    return told === undefined ? each : { ...each, bounds: told };
+    if (told === undefined) isPossible = false;
+    const isSame = (each.delta ?? 0n) === (own.delta ?? 0n) && !each.half && !own.half;
+    return told === undefined ? each : { ...each, bounds: told, ...(isSame && excluded ? { not: excluded } : {}) };
   });
+  return isPossible;
+}
+
+/** Whether the only number that is left is one that it is not. */
+function isExcluded({ bounds, not }: AccessValue & { kind: 'number' }): boolean {
+  if (not === undefined) return false;
+  const only = onlyNumber(bounds);
+  if (only !== undefined && not.includes(`64:${only}`)) return true;
+  return bounds.umin32 === bounds.umax32 && not.includes(`32:${bounds.umin32}`);
 }
 
 function toldBy(own: AccessValue & { kind: 'number' }, each: AccessValue & { kind: 'number' }): Bounds | undefined {

@@ -21,12 +21,15 @@ export type AccessValue =
   | { kind: 'foreign'; id?: number }
   /** The same, or null. */
   | { kind: 'maybe' }
-  /** Numbers with one `id` differ by `delta`; `half`: in their lower halves. */
-  | { kind: 'number'; bounds: Bounds; id?: number; delta?: bigint; half?: true }
+  /** Numbers with one `id` differ by `delta`; `half`: in their lower halves. `not`: what it is not, with the width of the comparison. */
+  | { kind: 'number'; bounds: Bounds; id?: number; delta?: bigint; half?: true; not?: readonly string[] }
   /** Known as soon as the kernel is. */
   | { kind: 'kernel'; value: Value & { kind: 'symbolic' } }
-  /** `moved`: what was added that is no constant. `nullable`: it may be null, together with all of this number. */
-  | { kind: 'pointer'; region: Region; offset: number; moved?: Bounds; nullable?: number }
+  /**
+   * `moved`: what was added that is no constant. `nullable`: it may be null, together with all of this number; `found`: some verifiers know that
+   * it is not.
+   */
+  | { kind: 'pointer'; region: Region; offset: number; moved?: Bounds; nullable?: number; found?: true }
   /** `range`: bytes from where offsets begin that are known to be in the packet; equal `id`s begin at one place. */
   | { kind: 'packet'; id: number; offset: number; range: number; moved?: Bounds }
   | { kind: 'packet-end' }
@@ -69,7 +72,7 @@ export function valueKey(value: AccessValue, idOf: (id: number) => string): stri
   switch (value.kind) {
     case 'number': {
       const link = value.id === undefined ? '' : idOf(value.id);
-      const key = boundsKey(value.bounds);
+      const key = boundsKey(value.bounds) + (value.not ? `!${value.not.join('!')}` : '');
       return link === '' ? key : `${key}#${link}+${value.delta ?? 0n}${value.half ? 'h' : ''}`;
     }
     case 'pointer': {
