@@ -1,4 +1,5 @@
 import { ProgramImage } from '../guards/program-image.ts';
+import type { Effort } from '../guards/explore.ts';
 import type { Parameters } from '../guards/program-guards.ts';
 import { variable, type Variable } from '../guards/value.ts';
 import type { BpfObject, BpfProgram } from '../object/bpf-object.ts';
@@ -36,10 +37,12 @@ export interface FollowOptions {
   object: BpfObject;
   program: BpfProgram;
   parameters: Parameters;
+  /** What may be done for this program and others of the same object. */
+  effort: Effort;
 }
 
 /** Instructions to execute before the rest is left alone: a few milliseconds. */
-const MAX_STEPS = 2_000;
+const MAX_STEPS = 1_200;
 /** States of knowledge that are followed from one instruction. */
 const MAX_STATES = 24;
 /** Faults to collect where each depends on the kernel. */
@@ -53,6 +56,15 @@ const MAX_FAULTS = 16;
  */
 export function followAccesses(options: FollowOptions): RefusedAccess[] {
   return new Follower(options).run();
+}
+
+const images = new WeakMap<BpfObject, ProgramImage>();
+
+/** The programs of an object share their functions. */
+function imageOf(object: BpfObject): ProgramImage {
+  let image = images.get(object);
+  if (image === undefined) images.set(object, (image = new ProgramImage(object)));
+  return image;
 }
 
 class Follower {
@@ -70,7 +82,7 @@ class Follower {
 
   constructor(options: FollowOptions) {
     this.#options = options;
-    this.#image = new ProgramImage(options.object);
+    this.#image = imageOf(options.object);
   }
 
   run(): RefusedAccess[] {
@@ -81,7 +93,7 @@ class Follower {
     for (let state = this.#open.pop(); state !== undefined; state = this.#open.pop()) {
       this.#follow(state);
       if (this.#certain) return [this.#certain];
-      if (this.#steps > MAX_STEPS) break;
+      if (this.#steps > MAX_STEPS || this.#options.effort.isSpent) break;
     }
     return [...this.#faults.values()];
   }
@@ -95,6 +107,7 @@ class Follower {
       if (instruction.destination > 10 || instruction.source > 10) return;
       if ((first || image.joins[state.at] === 1) && this.#wasMet(state, index)) return;
       this.#steps++;
+      this.#options.effort.step();
       const context: AccessContext = {
         image: this.#image,
         function: image,

@@ -17,18 +17,19 @@ export function liveRegisters(entry: BpfFunction): Uint16Array {
 function findLive(entry: BpfFunction): Uint16Array {
   const { instructions } = entry;
   const live = new Uint16Array(instructions.length);
-  for (let changed = true; changed;) {
-    changed = false;
-    for (let at = instructions.length - 1; at >= 0; at--) {
-      const instruction = instructions[at];
-      if (instruction === undefined) continue;
-      let after = 0;
-      for (const target of successors(instructions, at)) after |= live[target] ?? 0;
-      const before = beforeInstruction(instruction, after) & 0x3ff;
-      if (before === live[at]) continue;
-      live[at] = before;
-      changed = true;
-    }
+  const next = instructions.map((_, at) => successors(instructions, at));
+  const before: number[][] = instructions.map(() => []);
+  for (const [at, targets] of next.entries()) for (const target of targets) before[target]?.push(at);
+  const open = instructions.map((_, at) => at);
+  for (let at = open.pop(); at !== undefined; at = open.pop()) {
+    const instruction = instructions[at];
+    if (instruction === undefined) continue;
+    let after = 0;
+    for (const target of next[at] ?? []) after |= live[target] ?? 0;
+    const result = beforeInstruction(instruction, after) & 0x3ff;
+    if (result === live[at]) continue;
+    live[at] = result;
+    for (const previous of before[at] ?? []) open.push(previous);
   }
   return live;
 }

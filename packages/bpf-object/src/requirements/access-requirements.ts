@@ -54,7 +54,8 @@ function sourceOf({ btf, btfExt }: BpfObject, entry: BpfFunction, at: number): s
     (record) => record.section === entry.section && record.offset >= entry.offset && record.offset <= offset,
   );
   const last = before?.reduce((a, b) => (b.offset >= a.offset ? b : a), before[0] as (typeof before)[number]);
-  if (btf === undefined || last === undefined) return undefined;
+  // Line 0: the compiler put several places together.
+  if (btf === undefined || last === undefined || last.line === 0) return undefined;
   const name = fileName(btf, last.fileNameOffset)?.replace(/^.*\//, '') ?? '';
   return /^[\w.+-]{1,200}$/.test(name) ? `${name}:${last.line}` : undefined;
 }

@@ -45,7 +45,7 @@ export function guardProgram(
   effort: Effort,
 ): GuardedProgram {
   const guarded = guardSites(object, program, parameters, effort);
-  const accesses = findRefusedAccesses({ object, program, parameters });
+  const accesses = findRefusedAccesses({ object, program, parameters, effort });
   if (accesses.length === 0) return guarded;
   const isCertain = accesses.some(({ ways }) => ways.some((way) => way.length === 0));
   if (isCertain) return { ...guarded, accesses };
