@@ -65,7 +65,7 @@ function calculate(state: MachineState, instruction: Instruction, place: Place):
   if (cases) return cases;
   linkCopies(state, instruction, place);
   const before = readRegister(state, instruction.source);
-  const value = arithmetic(state, instruction, place);
+  const value = keepLink(state, instruction, place, arithmetic(state, instruction, place));
   state.at++;
   const isNumber = value.kind === 'known' || value.kind === 'symbolic';
   const condition = abilityForRange(instruction, before, value) ?? (isNumber ? abilityFor(instruction) : undefined);
@@ -99,6 +99,21 @@ function linkCopies(state: MachineState, { code, source, offset }: Instruction, 
   if (offset !== 0 || value?.kind !== 'unknown' || value.id !== undefined) return;
   if (code === 0xbf) state.registers[source] = ranged(value.range, freshId());
   else if (code === 0xbc && value.range.umax <= U32_MAX) state.registers[source] = ranged(value.range, -freshId());
+}
+
+/** What the verifier takes for a number that was added once to a copy (verifier.c, adjust_reg_min_max_vals: BPF_ADD_CONST). */
+const MAX_ADDED = 0x7fff_ffffn;
+
+/** A copy to which a number is added stays linked to what it was copied from, for verifiers with `linked-offsets`. */
+function keepLink(state: MachineState, instruction: Instruction, place: Place, result: Value): Value {
+  const { code, destination, source } = instruction;
+  const before = state.registers[destination];
+  if ((code & 0xf7) !== 0x07 || result.kind !== 'unknown' || result.id !== undefined) return result;
+  if (before?.kind !== 'unknown' || before.id === undefined || before.id < 0 || before.plus !== undefined)
+    return result;
+  const added = (code & 8) === 0 ? immediateOf(state, instruction, place) : readRegister(state, source);
+  if (added.kind !== 'known' || added.value === 0n || added.value > MAX_ADDED) return result;
+  return ranged(result.range, before.id, added.value);
 }
 
 /** Values of a number of the kernel that are told apart where it meets one that is not known. */

@@ -14,8 +14,8 @@ import type { RawNode } from './exploration.ts';
 import type { GraphBuilder } from './graph-builder.ts';
 import { copyState, readRegister, type MachineState } from './machine-state.ts';
 import { comparisonName, splitName } from './operations.ts';
-import { decideRange, decideRanges, lowBits, mirror, onlyNumber, U32_MAX } from './range.ts';
-import { refineState, type Taken } from './refine-values.ts';
+import { decideRange, decideRanges, lowBits, lowSigned, mirror, onlyNumber, S32_MAX, U32_MAX } from './range.ts';
+import { hasMovedLinks, refineState, withoutMovedLinks, type Taken } from './refine-values.ts';
 import { known, ranged, type Value } from './value.ts';
 
 /** Both ways of a comparison. */
@@ -104,12 +104,12 @@ function compareUnknown(
   const { name, width, taken, fallen, isMirrored = false } = sides;
   if (value.kind !== 'unknown' && value.kind !== 'nullable') return false;
   if (width === 32 && value.kind === 'nullable') return false;
-  const compared = width === 32 ? BigInt.asUintN(32, number) : number;
   const range = value.kind === 'unknown' ? value.range : undefined;
-  const isLong = width === 32 && range !== undefined && range.umax > (name.startsWith('js') ? 0x7fff_ffffn : U32_MAX);
-  // Signs of lower halves are not followed.
-  if (isLong && name.startsWith('js')) return false;
-  const decision = range && decideRange(name, isLong ? lowBits(range, 32) : range, compared);
+  const isSigned = name.startsWith('js') && name !== 'jset';
+  const compared = width === 32 ? lowHalfOf(number, isSigned) : number;
+  const isLong = width === 32 && range !== undefined && range.umax > (isSigned ? S32_MAX : U32_MAX);
+  const seen = range && isLong ? (isSigned ? lowSigned(range) : lowBits(range, 32)) : range;
+  const decision = seen && decideRange(name, seen, compared);
   const way = { register, name, number: compared, lowHalf: isLong };
   const open = (target: RawNode): void => {
     target.next.push(refine(graph, taken, { ...way, taken: true }, value));
@@ -123,6 +123,11 @@ function compareUnknown(
   else
     graph.whereAble(node, 'range-contradictions', () => graph.intern(copyState(decision.taken ? taken : fallen)), open);
   return true;
+}
+
+/** The number that 32-bit instructions see. */
+function lowHalfOf(number: bigint, isSigned: boolean): bigint {
+  return isSigned ? BigInt.asUintN(64, BigInt.asIntN(32, number)) : BigInt.asUintN(32, number);
 }
 
 /** A comparison of two numbers of which only ranges are known, which newer verifiers may decide. */
@@ -149,6 +154,22 @@ function compareRanges(
 
 /** The state after a comparison. */
 function refine(graph: GraphBuilder, state: MachineState, way: Taken, value: Value): number {
+  if (hasMovedLinks(state, way.register)) {
+    const unmoved = copyState(state);
+    withoutMovedLinks(unmoved, way.register);
+    const { index, node } = graph.addNode();
+    graph.whereAble(
+      node,
+      'linked-offsets',
+      () => refineLinked(graph, state, way, value),
+      (other) => other.next.push(refineLinked(graph, unmoved, way, value)),
+    );
+    return index;
+  }
+  return refineLinked(graph, state, way, value);
+}
+
+function refineLinked(graph: GraphBuilder, state: MachineState, way: Taken, value: Value): number {
   const refined = copyState(state);
   refineState(refined, way);
   if (value.kind !== 'unknown' || value.id === undefined || value.id > 0) return graph.intern(refined);

@@ -148,6 +148,6 @@ function renumber(value: Value, numbers: ReadonlyMap<number, number>): Value {
   if (value.kind === 'nullable')
     return number === id || (id === 0 && number === undefined) ? value : { ...value, id: number ?? 0 };
   if (value.kind !== 'unknown' || number === id) return value;
-  const { id: _, ...rest } = value;
-  return number === undefined ? rest : { ...rest, id: number };
+  const { id: _, plus, ...rest } = value;
+  return number === undefined ? rest : { ...rest, id: number, ...(plus === undefined ? {} : { plus }) };
 }

@@ -19,6 +19,8 @@ export interface Range {
 const U64 = 0xffff_ffff_ffff_ffffn;
 const S64_MAX = 0x7fff_ffff_ffff_ffffn;
 const S64_MIN = -0x8000_0000_0000_0000n;
+/** Largest signed number of 32 bits. */
+export const S32_MAX: bigint = 0x7fff_ffffn;
 /** Largest number of 32 bits. */
 export const U32_MAX = 0xffff_ffffn;
 
@@ -140,6 +142,12 @@ export function lowBits(range: Range, width: number): Range {
   const all = ALL_BITS[width] ?? U64;
   if (range.umax <= all) return range;
   return settle({ ...FULL, umax: all, bits: range.bits & all, mask: range.mask & all });
+}
+
+/** The lower half as a signed number; undefined where its sign is not known. */
+export function lowSigned(range: Range): Range | undefined {
+  const { umin, umax } = lowBits(range, 32);
+  return umax <= S32_MAX || umin > S32_MAX ? between(BigInt.asIntN(32, umin), BigInt.asIntN(32, umax)) : undefined;
 }
 
 function add(a: Range, b: Range): Range {
@@ -267,10 +275,34 @@ const NEGATED: Readonly<Record<string, string>> = {
   jset: 'jclear',
 };
 
-/** What equality of the lower halves tells. */
+/** A range of numbers moved by one. */
+export function moved(range: Range, by: bigint): Range {
+  return add(range, single(BigInt.asUintN(64, by)));
+}
+
+/** What a comparison of the lower halves tells: by their signs, or that they are equal. `number` has 32 bits. */
 export function refineLowHalf(name: string, taken: boolean, range: Range, number: bigint): Range {
+  if (name.startsWith('js') && name !== 'jset')
+    return refineLowSign(taken ? name : (NEGATED[name] ?? ''), range, number);
   if ((name === 'jeq') !== taken || (name !== 'jeq' && name !== 'jne')) return range;
   return settle({ ...range, bits: (range.bits & ~U32_MAX) | number, mask: range.mask & ~U32_MAX });
+}
+
+/** Signed comparisons tell something where they leave one sign only. */
+function refineLowSign(name: string, range: Range, number: bigint): Range {
+  const signed = BigInt.asIntN(32, number);
+  const least = name === 'jsgt' ? signed + 1n : name === 'jsge' ? signed : undefined;
+  const most = name === 'jslt' ? signed - 1n : name === 'jsle' ? signed : undefined;
+  if (least !== undefined && least >= 0n) return withLowHalf(range, least, S32_MAX);
+  if (most !== undefined && most < 0n) return withLowHalf(range, S32_MAX + 1n, BigInt.asUintN(32, most));
+  return range;
+}
+
+/** Bounds of the lower half, which are those of the whole where it has no more; else the sign bit is what is known. */
+function withLowHalf(range: Range, least: bigint, most: bigint): Range {
+  if (range.umax <= U32_MAX) return settle({ ...range, umin: max(range.umin, least), umax: min(range.umax, most) });
+  const sign = S32_MAX + 1n;
+  return settle({ ...range, bits: (range.bits & ~sign) | (least & sign), mask: range.mask & ~sign });
 }
 
 /** What a way of a jump tells (reg_set_min_max). */

@@ -204,14 +204,14 @@ export function idOf(value: Value): number | undefined {
 
 /** Equal for equal values that are linked to the same ones. */
 export function keyOfValue(value: Value): string {
-  const id = idOf(value);
-  return id === undefined ? value.key : `${value.key}#${id}`;
+  return value.key + identityOf(value);
 }
 
 /** The id as part of a key; empty where there is none. */
 export function identityOf(value: Value): string {
   const id = idOf(value);
-  return id === undefined ? '' : `#${id}`;
+  if (id === undefined) return '';
+  return value.kind === 'unknown' && value.plus !== undefined ? `#${id}+${value.plus}` : `#${id}`;
 }
 
 function isZero({ value }: Slot): boolean {

@@ -35,8 +35,8 @@ export type Value = { key: string } & (
   | { kind: 'stack-anywhere'; frame: number }
   /** A pointer that may be null; equal `id`s are null together. */
   | { kind: 'nullable'; id: number }
-  /** A number that differs from run to run; what holds for one holds for all of its `id`. */
-  | { kind: 'unknown'; range: Range; id?: number }
+  /** A number that differs from run to run; what holds for one holds for all of its `id`, moved by what was added to each (`plus`, default 0). */
+  | { kind: 'unknown'; range: Range; id?: number; plus?: bigint }
 );
 
 /** Nothing is known. */
@@ -63,11 +63,11 @@ function makeKnown(value: bigint): Value {
 export const ZERO: Value = known(0n);
 
 /** A number within a range. */
-export function ranged(range: Range, id?: number): Value {
+export function ranged(range: Range, id?: number, plus: bigint = 0n): Value {
   const number = onlyNumber(range);
   if (number !== undefined) return known(number);
   const key = isFull(range) ? 'u' : `u${rangeKey(range)}`;
-  if (id !== undefined) return { key, kind: 'unknown', range, id };
+  if (id !== undefined) return { key, kind: 'unknown', range, id, ...(plus === 0n ? {} : { plus }) };
   return key === 'u' ? UNKNOWN : { key, kind: 'unknown', range };
 }
 
