@@ -20,6 +20,7 @@ export function neededFacts(variants: readonly Pick<Variant, 'requirements' | 'g
     ...requirements.flatMap((requirement) => loaderNeed(requirement) ?? []),
     ...(requirements.some(isAtFunction) ? [featureNeed('trampolines')] : []),
     ...(requirements.some(goesByPrototype) ? [featureNeed('struct-arguments')] : []),
+    ...(requirements.some(({ kind }) => kind === 'kfunc') ? [featureNeed('kfunc-calls')] : []),
     ...(requirements.some(({ kind }) => kind === 'hook-argument') ? POINTER_ARGUMENTS.map(featureNeed) : []),
     ...(requirements.some(({ kind }) => kind === 'kconfig') ? [featureNeed('kernel-config')] : []),
     ...(guards.length > 0 ? FOR_EVERY_GRAPH.map(featureNeed) : []),

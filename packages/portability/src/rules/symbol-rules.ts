@@ -71,6 +71,12 @@ export function checkKfunc({ value, weak, programType, prototype }: KfuncRequire
     // Loaders differ in what they make of a weak one (libbpf, bpf_object__resolve_ksym_func_btf_id).
     return weak ? unknown('kfunc-incompatible', reason) : unmet('kfunc-incompatible', reason);
   }
+  if (lookUp(facts.features, 'kfunc-calls') === false)
+    return unmet(
+      'kfunc-not-callable',
+      `the kernel lets no program call kernel functions, and this one calls ${value}`,
+      '5.13',
+    );
   // Which struct's programs may call it is not asked for.
   if (programType === undefined || programType === 'struct_ops') return 'met';
   const callable = lookUp(lookUp(facts.kfuncs, programType), value);

@@ -36,5 +36,8 @@ export const MAP_FIELD_PROGRAMS: Readonly<Record<string, FeatureProbe>> = {
   // Values of arrays beyond 4 MiB, and keys of hash tables beyond 512 bytes
   'large-array-values': (bpf) => withMap(bpf, createMap(bpf, 'array', { value: 4 * 1024 * 1024 + 8 }), () => true),
   'large-hash-keys': (bpf) => withMap(bpf, createMap(bpf, 'hash', { key: 520 }), () => true),
+  // Values of storage of cgroups beyond a page (5.15)
+  'large-cgroup-storage-values': (bpf) =>
+    withMap(bpf, createMap(bpf, 'percpu_cgroup_storage', { key: 16, value: 4104, entries: 0 }), () => true),
   'work-queues-in-tracing': field('bpf_wq', 16, { type: 'kprobe' }),
 };
