@@ -47,6 +47,32 @@ describe('check', () => {
     expect(JSON.parse(here.stdout)).toMatchObject({ verdicts: [{ programs: [{}, {}, {}] }] });
   }, 60_000);
 
+  it('takes load parameters by the types of the object', async () => {
+    const source = `
+#include <linux/bpf.h>
+#include <bpf/bpf_helpers.h>
+struct task_struct { int a_field_of_no_kernel; } __attribute__((preserve_access_index));
+const volatile __u8 deep = 0;
+SEC("raw_tp/sched_switch") int run(void *ctx) { struct task_struct *t = (void *)bpf_get_current_task(); int v = 0; if (deep) bpf_probe_read_kernel(&v, 4, &t->a_field_of_no_kernel); return v; }
+char LICENSE[] SEC("license") = "GPL";
+`;
+    const path = folder.file('set.bpf.o');
+    writeFileSync(folder.file('set.bpf.c'), source);
+    const include = `-I/usr/include/${process.arch === 'arm64' ? 'aarch64' : 'x86_64'}-linux-gnu`;
+    execFileSync('clang', ['-g', '-O2', '-target', 'bpf', include, '-c', folder.file('set.bpf.c'), '-o', path]);
+    const run = async (...set: string[]): Promise<[number, string]> => {
+      const { status, stdout, stderr } = await runCli(['check', path, '--facts', facts, ...set]);
+      return [status, stdout + stderr];
+    };
+    expect(await run('--set', 'deep=0')).toEqual([0, expect.stringMatching(/run +yes +yes/)]);
+    expect(await run('--set', 'deep=1')).toEqual([20, expect.stringContaining('a_field_of_no_kernel finds nothing')]);
+    expect(await run('--set', 'deep=256')).toEqual([2, expect.stringContaining('u8, a number from 0 to 255')]);
+    expect(await run('--set', 'deep=x')).toEqual([2, expect.stringContaining('parameter deep cannot be "x"')]);
+    expect(await run('--set', 'wide=1')).toEqual([1, expect.stringContaining('no read-only variable "wide"')]);
+    expect(await run('--set', 'deep')).toEqual([2, expect.stringContaining('NAME=VALUE')]);
+    expect(await run('--set', 'deep=1', '--set', 'deep=2')).toEqual([2, expect.stringContaining('set twice')]);
+  });
+
   it('keeps to the width of the screen', async () => {
     for (const columns of [80, 100]) {
       const { stdout } = await runCli(['check', object, '--facts', facts], { env: { COLUMNS: String(columns) } });

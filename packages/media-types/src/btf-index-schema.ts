@@ -10,6 +10,7 @@ import {
   MAX_VARIANT_UNPACKED_SIZE,
 } from './limits.ts';
 import { MEDIA_TYPE_BTF_INDEX } from './media-types.ts';
+import { ServiceParameterSchema } from './parameter-schema.ts';
 import { parseDocument } from './parse-document.ts';
 import {
   Architecture,
@@ -82,6 +83,7 @@ export const BtfIndexSchema: z.ZodType<BtfIndex> = z
       .array(z.looseObject({ map: CName, type: CName, description: line(1024).exactOptional() }))
       .max(256)
       .exactOptional(),
+    parameters: z.array(ServiceParameterSchema).max(256).exactOptional(),
     variants: z.array(VariantSchema).min(1).max(MAX_VARIANTS),
   })
   .check((ctx) => {
@@ -90,10 +92,12 @@ export const BtfIndexSchema: z.ZodType<BtfIndex> = z
 
 /** Rules that tie parts of the document together (spec/btf-index.md, "Consistency"). */
 function checkVariants(
-  index: Pick<BtfIndex, 'variants' | 'events'>,
+  index: Pick<BtfIndex, 'variants' | 'events' | 'parameters'>,
   report: (path: (string | number)[], message: string) => void,
 ): void {
   const names = new Set<string>();
+  const parameters = new Set(index.parameters?.map(({ name }) => name));
+  if (parameters.size !== (index.parameters ?? []).length) report(['parameters'], 'parameter names must be unique');
   const answers = index.variants.reduce(
     (sum, { programs, requirements }) => sum + programs.length * requirements.length,
     0,
@@ -107,6 +111,10 @@ function checkVariants(
     if (programs.size !== variant.programs.length) report(['variants', i, 'programs'], 'program names must be unique');
     const maps = new Set(variant.maps.map((map) => map.name));
     if (maps.size !== variant.maps.length) report(['variants', i, 'maps'], 'map names must be unique');
+    for (const name of parametersIn(variant)) {
+      if (!parameters.has(name))
+        report(['variants', i, 'guards'], `must name parameters that are declared, and "${name}" is not`);
+    }
     checkGuards(variant, (path, message) => report(['variants', i, ...path], message));
     if (variant.types === undefined && variant.requirements.some(({ kind }) => kind === 'core-relocation')) {
       report(['variants', i, 'types'], 'is required where there are core-relocation requirements');
@@ -133,6 +141,13 @@ function checkGuards(
       report(['guards', at, 'nodes'], `must name positions below ${requirements.length}, the number of requirements`);
     }
   }
+}
+
+function parametersIn({ guards = [] }: Variant): Set<string> {
+  const values = guards.flatMap((graph) => graph.values);
+  return new Set(
+    values.flatMap((value) => (typeof value === 'object' && 'parameter' in value ? [value.parameter] : [])),
+  );
 }
 
 function positionsIn({ values, nodes }: GuardGraph): number[] {

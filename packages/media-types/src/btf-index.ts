@@ -1,4 +1,5 @@
 import type { GuardGraph } from './guard-graph.ts';
+import type { ServiceParameter } from './parameter.ts';
 import type { Requirement } from './requirement.ts';
 
 /**
@@ -19,6 +20,8 @@ export interface BtfIndex {
   source?: string;
   /** Event streams that the service offers. */
   events?: EventStream[];
+  /** What may be set when the service is loaded. */
+  parameters?: ServiceParameter[];
   /** In the author's order of preference. */
   variants: Variant[];
 }

@@ -44,6 +44,15 @@ export type {
 export { GuardGraphSchema } from './guard-graph-schema.ts';
 export * from './limits.ts';
 export * from './media-types.ts';
+export {
+  isParameterValue,
+  MAX_PARAMETER_TEXT,
+  parameterRange,
+  type ParameterType,
+  type ParameterValue,
+  type ServiceParameter,
+} from './parameter.ts';
+export { ServiceParameterSchema } from './parameter-schema.ts';
 export { type DocumentKind, parseDocument } from './parse-document.ts';
 export * from './primitives.ts';
 export * from './requirement.ts';

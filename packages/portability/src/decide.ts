@@ -1,4 +1,4 @@
-import type { BtfIndex, Evidence } from '@bpfship/media-types';
+import type { BtfIndex, Evidence, ParameterValue } from '@bpfship/media-types';
 import type { AttachTargets } from './attach-targets.ts';
 import { openEvidence } from './evidence/open-evidence.ts';
 import { weighEvidence } from './evidence/weigh-evidence.ts';
@@ -6,6 +6,7 @@ import type { KernelFacts } from './facts.ts';
 import { factsModules, factsTypes } from './facts-view.ts';
 import { judge } from './judge.ts';
 import { type KernelModule, type KernelTypes, openKernelTypes } from './kernel-types.ts';
+import { withoutDefaults } from './parameters/settings.ts';
 import type { Selection } from './verdict.ts';
 
 /** The one input of the selection function (spec/selection.md, "Input"). */
@@ -24,8 +25,11 @@ export interface DecideOptions {
   readonly modules?: () => readonly KernelModule[];
   /** Where programs are to attach, such as `{ '*': { interfaceName: 'eth0' } }`. Default: not known, which no rule minds. */
   readonly attachTargets?: AttachTargets;
-  /** Load parameters by name, which guards may depend on. Default: the values that the objects carry. */
-  readonly parameters?: Readonly<Record<string, string | number | boolean>>;
+  /**
+   * Load parameters by name, which guards may depend on; the caller has checked them (`checkParameters`). Default: the values that the
+   * objects carry.
+   */
+  readonly parameters?: Readonly<Record<string, ParameterValue>>;
   /** What came of variants on kernels named exactly; signed and verified, or otherwise believed, by the caller (spec/evidence.md). Default: none. */
   readonly evidence?: readonly Evidence[];
 }
@@ -39,8 +43,10 @@ export interface DecideOptions {
 export function decide(input: DecideOptions): Selection {
   const { index, facts, attachTargets = {}, parameters = {}, evidence = [] } = input;
   const types = kernelTypes(input);
-  const options = { facts, parameters, attachTargets, ...(types === undefined ? {} : { types }) };
-  const known = evidence.length === 0 ? undefined : openEvidence(evidence, facts, parameters);
+  const declared = index.parameters ?? [];
+  const given = withoutDefaults(declared, parameters);
+  const options = { facts, parameters: given, declared, attachTargets, ...(types === undefined ? {} : { types }) };
+  const known = evidence.length === 0 ? undefined : openEvidence(evidence, facts, { declared, given });
   const verdicts = index.variants.map((variant) => {
     const verdict = judge(variant, options);
     return known === undefined ? verdict : weighEvidence(verdict, known);

@@ -31,6 +31,8 @@ export {
   type TypeKind,
 } from './kernel-types.ts';
 export { createKernelTypesCache, type KernelTypesCache, type KernelTypesCacheOptions } from './kernel-types-cache.ts';
+export { checkParameters, declaredParameter, readParameter } from './parameters/read-parameter.ts';
+export { parameterBytes } from './parameters/settings.ts';
 export { chooseSupplement, type ChosenSupplement } from './supplement/choose-supplement.ts';
 export { minimalBtf } from './supplement/minimal-btf.ts';
 export { PortabilityError, type PortabilityErrorCode } from './portability-error.ts';

@@ -1,4 +1,4 @@
-import type { Requirement, Variant } from '@bpfship/media-types';
+import type { ParameterValue, Requirement, ServiceParameter, Variant } from '@bpfship/media-types';
 import { type Answer, toFinding, unmet } from './answer.ts';
 import { type AttachTargets, targetOf } from './attach-targets.ts';
 import type { KernelFacts } from './facts.ts';
@@ -18,7 +18,9 @@ export interface JudgeOptions {
   /** Where programs are to attach. Default: not known. */
   readonly attachTargets?: AttachTargets;
   /** Load parameters by name. Default: the values that the object carries. */
-  readonly parameters?: Readonly<Record<string, string | number | boolean>>;
+  readonly parameters?: Readonly<Record<string, ParameterValue>>;
+  /** What the index declares of them. Default: nothing. */
+  readonly declared?: readonly ServiceParameter[];
 }
 
 /**
@@ -66,7 +68,7 @@ interface OpenRequirement {
 
 function judgePrograms(
   variant: Variant,
-  { facts, types, attachTargets = {}, parameters = {} }: JudgeOptions,
+  { facts, types, attachTargets = {}, parameters: given = {}, declared = [] }: JudgeOptions,
 ): ProgramVerdict[] {
   const context: RuleContext = {
     facts,
@@ -84,6 +86,7 @@ function judgePrograms(
     const answer = checkMap(map);
     return answer === 'met' ? [] : [{ ...answer }];
   });
+  const parameters = { declared, given };
   const guards = openGuards(variant, { context, requirements: variant.requirements, parameters });
   // One finding for each answer, however many programs it concerns.
   const findings = new Map<string, Finding>();

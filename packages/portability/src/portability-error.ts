@@ -1,5 +1,5 @@
 /** Stable codes of {@link PortabilityError}. */
-export type PortabilityErrorCode = 'ERR_KERNEL_BTF_INVALID' | 'ERR_FACTS_PACKED_INVALID';
+export type PortabilityErrorCode = 'ERR_KERNEL_BTF_INVALID' | 'ERR_FACTS_PACKED_INVALID' | 'ERR_PARAMETER_INVALID';
 
 /** An input that no verdict can be drawn from. An index that breaks the standard is a `DocumentError` instead. */
 export class PortabilityError extends Error {

@@ -1,4 +1,4 @@
-import { parseBtfIndex, parseEvidence } from '@bpfship/media-types';
+import { type ParameterValue, parseBtfIndex, parseEvidence } from '@bpfship/media-types';
 import { describe, expect, it } from 'vitest';
 import { type AttachTargets, decide, parseKernelFacts, type Selection } from '../src/index.ts';
 import { readVectors } from './vectors.ts';
@@ -9,6 +9,7 @@ interface Input {
   btf?: string;
   evidence?: object[];
   attachTargets?: AttachTargets;
+  parameters?: Record<string, ParameterValue>;
 }
 
 interface ExpectedVerdict {
@@ -46,8 +47,8 @@ describe('selection vectors', () => {
     const facts = parseKernelFacts(input.facts);
     const btf = input.btf === undefined ? {} : { btf: new Uint8Array(Buffer.from(input.btf, 'base64')) };
     const evidence = (input.evidence ?? []).map((document) => parseEvidence(document));
-    const { attachTargets = {} } = input;
-    const selection = decide({ index, facts, ...btf, evidence, attachTargets });
+    const { attachTargets = {}, parameters = {} } = input;
+    const selection = decide({ index, facts, ...btf, evidence, attachTargets, parameters });
     expect(summarise(selection, index)).toEqual(expected);
     for (const { findings } of selection.verdicts)
       for (const { reason } of findings) expect(reason).toMatch(/^[^\p{Cc}]+$/u);
@@ -58,7 +59,7 @@ describe('selection vectors', () => {
       ...btf,
       attachTargets,
       evidence: evidence.toReversed(),
-      ...(evidence.length === 0 ? { parameters: { limit: 1 } } : {}),
+      parameters: { ...parameters, ...(evidence.length === 0 ? { 'nobody-asks': 1 } : {}) },
     });
     expect(again).toEqual(selection);
   });

@@ -1,6 +1,6 @@
 import { readdir, readFile, stat } from 'node:fs/promises';
 import { join } from 'node:path';
-import { type BtfIndex, DocumentError, type Evidence } from '@bpfship/media-types';
+import { type BtfIndex, DocumentError, type Evidence, type ParameterValue } from '@bpfship/media-types';
 import {
   type AttachTargets,
   decide,
@@ -35,6 +35,8 @@ export interface CheckInput {
   evidence: readonly Evidence[];
   /** Where its programs are to attach. */
   attachTargets: AttachTargets;
+  /** Load parameters, checked. */
+  parameters: Readonly<Record<string, ParameterValue>>;
   /** Finds BTF for a kernel that has none, as a node does. Default: there is none. */
   supplement?: (facts: KernelFacts) => Promise<Uint8Array | undefined>;
 }
@@ -42,22 +44,23 @@ export interface CheckInput {
 /** Decides for this node, or one after the other for the kernels whose facts are in files. */
 export async function* checkOn(
   index: BtfIndex,
-  { files, btf, evidence, attachTargets, supplement }: CheckInput,
+  { files, btf, evidence, attachTargets, parameters, supplement }: CheckInput,
 ): AsyncGenerator<Checked> {
   const given = btf === undefined ? undefined : await readBtf(btf);
+  const about = { evidence, attachTargets, parameters };
   const relocates = index.variants.some(({ types }) => types !== undefined);
   const supplementFor = async (facts: KernelFacts): Promise<Uint8Array | undefined> =>
     relocates && !facts.btf.available ? supplement?.(facts) : undefined;
   for (const file of await factsFiles(files)) {
     const facts = await readFacts(file);
     const types = given ?? (await supplementFor(facts));
-    const selection = decide({ index, facts, evidence, attachTargets, ...(types ? { btf: types } : {}) });
+    const selection = decide({ index, facts, ...about, ...(types ? { btf: types } : {}) });
     yield { facts: file, kernel: facts.release, selection };
   }
   if (files.length > 0) return;
   const { facts, btf: own, modules } = await readFactsFor(index);
   const types = given ?? own ?? (await supplementFor(facts));
-  const here = { index, facts, evidence, attachTargets, modules };
+  const here = { index, facts, ...about, modules };
   yield { kernel: facts.release, selection: decide({ ...here, ...(types ? { btf: types } : {}) }) };
 }
 

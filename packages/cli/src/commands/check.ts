@@ -21,6 +21,7 @@ import { resultWidth } from '../terminal/streams.ts';
 import { table } from '../terminal/table.ts';
 import { addExamples } from '../options/examples.ts';
 import { addTargetOptions, attachTargets, type TargetOptionValues } from '../options/node-options.ts';
+import { addSetOption, readSettings } from '../options/set-option.ts';
 import { addVerifyOptions, policyFrom, type VerifyOptionValues } from '../options/key-options.ts';
 import { addRegistryOptions, openReference, type RegistryOptionValues } from '../options/registry-options.ts';
 
@@ -29,6 +30,7 @@ interface Values extends RegistryOptionValues, VerifyOptionValues, TargetOptionV
   facts?: string[];
   btf?: string;
   evidence?: string[];
+  set?: Record<string, string>;
 }
 
 /** `bpfship check REFERENCE` */
@@ -46,19 +48,22 @@ export function createCheckCommand(getContext: GetContext): Command {
     '--evidence <file...>',
     'what came of the variants on real kernels, from "bpfship evidence"; you believe the files that you name',
   );
+  addSetOption(command);
   addExamples(addRegistryOptions(addVerifyOptions(addTargetOptions(command))), [
     ['On this kernel', 'bpfship check ghcr.io/acme/exec-watch:1.0.0'],
     ['Also verify the signature', 'bpfship check ghcr.io/acme/exec-watch:1.0.0 --key acme.pub'],
     ['For another node, in CI', 'bpfship check --oci-layout build/exec-watch:1.0.0 --facts node7.json'],
     ['For a fleet, one JSON line a node', 'bpfship check ghcr.io/acme/exec-watch:1.0.0 --facts facts/*.json --json'],
     ['A BPF object file, program by program', 'bpfship check ./probe.bpf.o'],
+    ['With a load parameter', 'bpfship check ghcr.io/acme/exec-watch:1.0.0 --set only_pid=1'],
     ['On an interface', 'bpfship check ghcr.io/acme/xdp-guard:1.0.0 --interface eth0 --xdp-mode native'],
   ]);
   return command.action(async (reference: string, values: Values) => {
     const context = getContext();
     const object = await readObjectFile(reference);
     if (object !== undefined) {
-      await report(context, describeObject(object, reference), values, { reference, title: reference });
+      const index = describeObject(object, reference, Object.keys(values.set ?? {}));
+      await report(context, index, values, { reference, title: reference });
       return;
     }
     await using opened = await openReference(reference, values, context);
@@ -116,6 +121,7 @@ async function report(context: CommandContext, index: BtfIndex, values: Values, 
     btf: values.btf,
     evidence: subject.evidence ?? [],
     attachTargets: attachTargets(values),
+    parameters: readSettings(index.parameters ?? [], values.set),
     ...(subject.supplement ? { supplement: subject.supplement } : {}),
   })) {
     checked.push(each);

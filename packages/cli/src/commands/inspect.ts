@@ -56,6 +56,10 @@ function describe(display: string, { descriptor, index, tree, totalSize, variant
     ...tree.map((node, i) => `${i === tree.length - 1 ? '└──' : '├──'} ${describeNode(node)}`),
     '',
     ...(index.events ?? []).map(({ map, type }) => `events: ${type} in ${map}`),
+    ...(index.parameters ?? []).map(
+      ({ name, type, default: value, description }) =>
+        `parameter: ${name} (${type}, default ${type === 'text' ? JSON.stringify(value) : value})${description === undefined ? '' : ` ${description}`}`,
+    ),
     ...index.variants.flatMap((variant) => ['', ...describeVariant(variant, layers.get(variant) ?? 0)]),
   ].join('\n');
 }
@@ -114,6 +118,14 @@ function describeRequirement(requirement: Requirement): [group: string, item: st
       return ['kernel types', `${requirement.type}${requirement.access === '' ? '' : `.${requirement.access}`}`];
     case 'memory-access':
       return ['refused accesses', requirement.source ?? `${requirement.function}+${requirement.instruction}`];
+    case 'kconfig':
+      return ['kernel options', requirement.value];
+    case 'ksym':
+      return ['kernel symbols', requirement.value];
+    case 'kfunc':
+      return ['kernel functions', requirement.value];
+    case 'capability':
+      return ['capabilities', requirement.value];
     default:
       return [`${requirement.kind}s`, requirement.value];
   }

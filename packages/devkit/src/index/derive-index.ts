@@ -2,6 +2,7 @@ import { type BtfIndex, MEDIA_TYPE_BTF_INDEX, parseBtfIndex } from '@bpfship/med
 import type { BuiltProject } from '../build/built-project.ts';
 import { DevkitError } from '../devkit-error.ts';
 import type { Project } from '../project/project.ts';
+import { describeParameters } from './describe-parameters.ts';
 import { describeVariant } from './describe-variant.ts';
 
 /**
@@ -11,7 +12,8 @@ import { describeVariant } from './describe-variant.ts';
  * @throws {DevkitError} `ERR_OBJECT_INVALID` where an object is unusable or lacks what the project file names.
  */
 export function deriveIndex(project: Project, built: BuiltProject, layers: readonly string[]): BtfIndex {
-  const { name, version, description, licenses, source, events } = project;
+  const { name, version, description, licenses, source, events, parameters } = project;
+  const variants = built.objects.map((object, i) => describeVariant(object, layers[i] ?? '', { events, parameters }));
   const index: BtfIndex = {
     schemaVersion: 1,
     mediaType: MEDIA_TYPE_BTF_INDEX,
@@ -21,7 +23,8 @@ export function deriveIndex(project: Project, built: BuiltProject, layers: reado
     ...(licenses === undefined ? {} : { licenses }),
     ...(source === undefined ? {} : { source }),
     ...(events.length === 0 ? {} : { events }),
-    variants: built.objects.map((object, i) => describeVariant(object, layers[i] ?? '', events)),
+    ...(parameters.length === 0 ? {} : { parameters: describeParameters(built.objects, parameters) }),
+    variants,
   };
   return checkOwnIndex(index, project);
 }

@@ -1,6 +1,7 @@
 import { createHash } from 'node:crypto';
 import { BpfObjectError, readBpfObject } from '@bpfship/bpf-object';
 import { type BtfIndex, MEDIA_TYPE_BTF_INDEX } from '@bpfship/media-types';
+import { describeParameters } from './describe-parameters.ts';
 import { describeVariant } from './describe-variant.ts';
 import { DevkitError } from '../devkit-error.ts';
 
@@ -9,17 +10,21 @@ import { DevkitError } from '../devkit-error.ts';
  * deciding, not for publishing: it names no real layer.
  *
  * @param path - for messages.
+ * @param parameters - names of its read-only variables that will be set when it is loaded. Default: none.
  * @throws {DevkitError} `ERR_OBJECT_INVALID`.
  */
-export function describeObject(bytes: Uint8Array, path: string): BtfIndex {
+export function describeObject(bytes: Uint8Array, path: string, parameters: readonly string[] = []): BtfIndex {
   const digest = `sha256:${createHash('sha256').update(bytes).digest('hex')}`;
   const byteOrder = byteOrderOf(bytes, path);
-  const variant = describeVariant({ variant: 'object', byteOrder, path, digest, bytes }, digest, []);
+  const built = { variant: 'object', byteOrder, path, digest, bytes };
+  const declared = parameters.map((name) => ({ name }));
+  const variant = describeVariant(built, digest, { events: [], parameters: declared });
   return {
     schemaVersion: 1,
     mediaType: MEDIA_TYPE_BTF_INDEX,
     name: 'object',
     version: '0.0.0',
+    ...(parameters.length === 0 ? {} : { parameters: describeParameters([built], declared) }),
     variants: [variant],
   };
 }

@@ -9,18 +9,27 @@ import { mapSchema } from './map-schema.ts';
 /** Map types that carry events. */
 const EVENT_MAP_TYPES: readonly string[] = ['ringbuf', 'perf_event_array'];
 
+/** What the author declares of the objects. */
+export interface Declared {
+  events: readonly EventStream[];
+  /** Load parameters. */
+  parameters: readonly { name: string }[];
+}
+
 /**
  * A variant as the BTF index describes it, from its object.
  *
  * @throws {DevkitError} `ERR_OBJECT_INVALID`.
  */
-export function describeVariant(built: BuiltObject, layer: string, events: readonly EventStream[]): Variant {
+export function describeVariant(built: BuiltObject, layer: string, declared: Declared): Variant {
   try {
     const object = readBpfObject(built.bytes);
-    checkObject(object, built, events);
+    checkObject(object, built, declared.events);
     const programs = object.programs.filter(({ autoload }) => autoload).map(describeProgram);
     if (programs.length === 0) throw invalid(built, 'holds no program', 'Give a function a section: SEC("xdp")');
-    const { requirements, types, guards } = deriveRequirements(object);
+    const { requirements, types, guards } = deriveRequirements(object, {
+      parameters: declared.parameters.map(({ name }) => name),
+    });
     const needsTypes = requirements.some(({ kind }) => kind === 'core-relocation');
     return {
       name: built.variant,

@@ -6,7 +6,20 @@ import { suggestKey } from './suggest-key.ts';
 
 /** Every key of a project file, for suggestions. */
 const KNOWN_KEYS: Record<string, readonly string[]> = {
-  '': ['name', 'version', 'description', 'licenses', 'source', 'docs', 'include', 'defines', 'events', 'variants'],
+  '': [
+    'name',
+    'version',
+    'description',
+    'licenses',
+    'source',
+    'docs',
+    'include',
+    'defines',
+    'events',
+    'parameters',
+    'variants',
+  ],
+  parameters: ['name', 'description', 'default'],
   events: ['map', 'type', 'description'],
   variants: ['name', 'sources', 'defines', 'flags', 'architectures', 'byteOrder'],
 };

@@ -1,5 +1,14 @@
-import { CName, type EventStream, SemanticVersion, ServiceName, VariantName, line } from '@bpfship/media-types';
+import {
+  CName,
+  type EventStream,
+  MAX_PARAMETER_TEXT,
+  SemanticVersion,
+  ServiceName,
+  VariantName,
+  line,
+} from '@bpfship/media-types';
 import { z } from 'zod';
+import type { ProjectParameter } from './project.ts';
 import { ARCHITECTURE_NAMES, type ArchitectureName } from '../build/architectures.ts';
 
 /** Content of `ebpf-service.yaml`. */
@@ -13,6 +22,7 @@ export interface ProjectFile {
   include?: string[];
   defines?: Record<string, string | number>;
   events?: EventStream[];
+  parameters?: ProjectParameter[];
   variants: {
     name: string;
     sources: string[];
@@ -82,6 +92,17 @@ export const ProjectFileSchema: z.ZodType<ProjectFile> = z.strictObject({
     .max(256)
     .exactOptional()
     .describe('Maps that carry events, and the struct of one event'),
+  parameters: z
+    .array(
+      z.strictObject({
+        name: CName,
+        description: line(1024).exactOptional(),
+        default: z.union([z.boolean(), z.number(), line(MAX_PARAMETER_TEXT)]).exactOptional(),
+      }),
+    )
+    .max(256)
+    .exactOptional()
+    .describe('Constants ("const volatile" variables) that may be set when the service is loaded'),
   variants: z.array(ProjectVariantSchema).min(1).max(64).describe('In the order of preference'),
 });
 

@@ -1,4 +1,4 @@
-import type { EventStream } from '@bpfship/media-types';
+import type { EventStream, ParameterValue } from '@bpfship/media-types';
 import type { ArchitectureName } from '../build/architectures.ts';
 
 /** A service as its author describes it in `ebpf-service.yaml`, checked, with absolute paths. */
@@ -16,12 +16,23 @@ export interface Project {
   /** URL of the source repository. */
   source?: string;
   events: EventStream[];
+  /** Constants that may be set when the service is loaded. */
+  parameters: ProjectParameter[];
   /** Folders that `#include` searches. */
   include: string[];
   /** Files of the documentation layer. */
   docs: string[];
   /** In the order of preference. */
   variants: ProjectVariant[];
+}
+
+/** A load parameter: a `const volatile` variable of every variant. */
+export interface ProjectParameter {
+  /** Of the variable. */
+  name: string;
+  description?: string;
+  /** What the variable must hold in every object. Default: whatever it holds. */
+  default?: ParameterValue;
 }
 
 /** One variant to compile. */

@@ -20,12 +20,13 @@ export async function readProject(path: string): Promise<Project> {
   const content = parseProjectFile(await readText(file), file);
   checkVariants(content, file);
   const directory = dirname(file);
-  const { docs = [], include = [], events = [], defines, variants, ...about } = content;
+  const { docs = [], include = [], events = [], parameters = [], defines, variants, ...about } = content;
   const project: Project = {
     ...about,
     file,
     directory,
     events,
+    parameters,
     docs: docs.map((name) => resolve(directory, name)),
     include: include.map((name) => resolve(directory, name)),
     variants: variants.map((variant) => resolveVariant(variant, directory, defines ?? {})),

@@ -1,8 +1,6 @@
 import type { Evidence, EvidenceKernel, EvidenceResult, EvidenceRun } from '@bpfship/media-types';
 import type { KernelFacts } from '../facts.ts';
-
-/** Load parameters by name. */
-type Parameters = Readonly<Record<string, string | number | boolean>>;
+import { type Settings, withoutDefaults } from '../parameters/settings.ts';
 
 /** What evidence says of one attempt. */
 export interface Told {
@@ -49,10 +47,10 @@ export function isExactKernel(
 export function openEvidence(
   evidence: readonly Evidence[],
   facts: KernelFacts,
-  parameters: Parameters,
+  { declared, given }: Settings,
 ): OpenedEvidence {
   const attempts = new Map<string, Attempt[]>();
-  const wanted = parametersKey(parameters);
+  const wanted = parametersKey(given);
   for (const kernel of evidence.flatMap(({ kernels }) => kernels)) {
     const here = isExactKernel(kernel, facts);
     const key = keyOf(kernel.release, kernel.version, kernel.architecture, kernel.btf ?? '');
@@ -64,7 +62,7 @@ export function openEvidence(
       attempts.set(name, list);
     };
     for (const run of kernel.runs) {
-      if (parametersKey(run.parameters ?? {}) === wanted) addRun(run, add);
+      if (parametersKey(withoutDefaults(declared, run.parameters ?? {})) === wanted) addRun(run, add);
     }
   }
   const ask = (...names: string[]): Told => tell(attempts.get(keyOf(...names)) ?? []);
@@ -122,7 +120,7 @@ function keyOf(...parts: string[]): string {
   return parts.join('\0');
 }
 
-function parametersKey(parameters: Parameters): string {
+function parametersKey(parameters: Settings['given']): string {
   return Object.keys(parameters)
     .sort()
     .map((name) => `${name}\0${JSON.stringify(parameters[name])}`)

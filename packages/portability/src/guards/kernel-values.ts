@@ -2,6 +2,7 @@ import type { GuardValue, Requirement } from '@bpfship/media-types';
 import { lookUp } from '../answer.ts';
 import { hookAnswer } from '../facts-view.ts';
 import type { KernelTypes } from '../kernel-types.ts';
+import { parameterBytes, type Settings } from '../parameters/settings.ts';
 import type { RuleContext } from '../rules/context.ts';
 import { kconfigValue } from './kconfig-value.ts';
 
@@ -13,15 +14,12 @@ export interface KernelAddress {
 /** A value of the kernel: unsigned 64-bit, an address, or undefined where it is not known on this node. */
 export type KernelValue = bigint | KernelAddress | undefined;
 
-/** Load parameters by name. */
-export type Parameters = Readonly<Record<string, string | number | boolean>>;
-
 /** What values are read from. */
 export interface KernelValueOptions {
   readonly context: RuleContext;
   /** The variant's. */
   readonly requirements: readonly Requirement[];
-  readonly parameters: Parameters;
+  readonly parameters: Settings;
 }
 
 /** The value that a loader on this node puts into the program (spec/guards.md, "Values"). */
@@ -30,7 +28,7 @@ export function kernelValue(value: GuardValue, options: KernelValueOptions): Ker
   if ('relocation' in value) return relocationValue(options.requirements[value.relocation], context);
   if ('symbol' in value) return symbolValue(value, context);
   if ('kconfig' in value) return kconfigValue(value, context.facts);
-  if ('parameter' in value) return parameterValue(value, options.parameters);
+  if ('parameter' in value) return parameterValue(value, options.parameters, context.facts.byteOrder === 'little');
   const there = lookUp(context.facts.features, value.feature);
   return there === undefined ? undefined : BigInt(there);
 }
@@ -70,15 +68,21 @@ function isInBtf(symbol: string, kernel: KernelTypes): boolean | undefined {
   return kernel.hasInModules('func', symbol) === undefined ? undefined : false;
 }
 
-type ParameterValue = Extract<GuardValue, { parameter: string }>;
+type AskedParameter = Extract<GuardValue, { parameter: string }>;
 
+/** Bytes of a parameter's variable; of one that is given and nobody declares, or beyond its type, nothing is known. */
 function parameterValue(
-  { parameter, offset, bytes, default: initial }: ParameterValue,
-  given: Parameters,
+  { parameter, offset, bytes, default: initial }: AskedParameter,
+  { declared, given }: Settings,
+  littleEndian: boolean,
 ): KernelValue {
   const value = lookUp(given, parameter);
   if (value === undefined) return BigInt(initial);
-  if (typeof value === 'string') return undefined;
-  const whole = typeof value === 'boolean' ? BigInt(value) : Number.isSafeInteger(value) ? BigInt(value) : undefined;
-  return whole === undefined ? undefined : BigInt.asUintN(bytes * 8, BigInt.asUintN(64, whole) >> BigInt(offset * 8));
+  const type = declared.find(({ name }) => name === parameter);
+  const memory = type && parameterBytes(type, value, littleEndian);
+  if (memory === undefined || offset + bytes > memory.length) return undefined;
+  const read = memory.subarray(offset, offset + bytes);
+  let result = 0n;
+  for (const byte of littleEndian ? read.toReversed() : read) result = (result << 8n) | BigInt(byte);
+  return result;
 }
