@@ -138,6 +138,19 @@ describe.skipIf(!IS_ROOT)('evidence of this kernel', () => {
     expect((await check('--policy', policy('nobody.json', []))).stderr).not.toContain('evidence');
   }, 120_000);
 
+  it('says with --attach whether programs attach, and leaves none attached', async () => {
+    const file = folder.file('attached.json');
+    await succeed(['evidence', reference, '--attach', '--output', file]);
+    const { kernels } = JSON.parse(readFileSync(file, 'utf8')) as {
+      kernels: { runs: { variant: string; programs: object[] }[] }[];
+    };
+    const programs = new Map(kernels.flatMap(({ runs }) => runs.map((run) => [run.variant, run.programs])));
+    expect(programs.get('careful')).toEqual([{ name: 'take', loads: { outcome: 'ok' }, attaches: { outcome: 'ok' } }]);
+    expect(programs.get('careless')?.[0]).not.toHaveProperty('attaches');
+    const checked = await check('--evidence', file);
+    expect(checked).toMatchObject({ status: 0, selected: 'careful' });
+  }, 60_000);
+
   it('of another kernel makes uncertain what failed there without being foreseen, and proves nothing', async () => {
     const evidence = JSON.parse(readFileSync(folder.file('built.json'), 'utf8')) as { kernels: { version: string }[] };
     for (const kernel of evidence.kernels) kernel.version = '#0 another build';

@@ -29,6 +29,7 @@ interface Values extends RegistryOptionValues {
   output?: string;
   key?: string;
   by?: string;
+  attach?: boolean;
   ociLayout?: boolean;
 }
 
@@ -37,12 +38,16 @@ export function createEvidenceCommand(getContext: GetContext): Command {
   const command = new Command('evidence')
     .summary('say what came of it on a real kernel')
     .description(
-      'Loads every variant once on this kernel, without attaching anything, and adds what came of it to the package as a referrer. The package and its signature stay as they are; nodes believe evidence only of keys that their policy names in evidenceKeys, and only about exactly the kernel that it names.',
+      'Loads every variant once on this kernel, and adds what came of it to the package as a referrer. The package and its signature stay as they are; nodes believe evidence only of keys that their policy names in evidenceKeys, and only about exactly the kernel that it names.',
     )
     .argument('<reference>', 'the package')
     .option('--from <file>', 'add this evidence and load nothing; from --output, or "bpfship build --evidence"')
     .option('-o, --output <file>', 'write the evidence into a file, and add nothing to the package')
     .option('--key <key>', 'private key to sign the evidence with: a file or env://VARIABLE')
+    .option(
+      '--attach',
+      'also attach programs that only watch (tracepoints, kprobes, fentry, fexit) for a moment; they may run meanwhile',
+    )
     .option('--by <name>', 'who says so, for people')
     .option('--oci-layout', 'the reference is an OCI layout folder');
   addExamples(addRegistryOptions(command), [
@@ -79,7 +84,7 @@ export function createEvidenceCommand(getContext: GetContext): Command {
 async function recordHere(
   target: ReadOnlyTarget,
   manifest: ServiceManifest,
-  { by }: Values,
+  { by, attach = false }: Values,
   { signal }: CommandContext,
 ): Promise<Evidence> {
   const index = parseBtfIndex(await fetchBytes(target, manifest.config, { maxBytes: MAX_BTF_INDEX_SIZE, signal }));
@@ -97,7 +102,7 @@ async function recordHere(
     );
   };
   const date = new Date().toISOString();
-  const { evidence } = await recordEvidence({ ...read, kernel, index, objectAt, date, by, signal });
+  const { evidence } = await recordEvidence({ ...read, kernel, index, objectAt, date, by, attach, signal });
   if (evidence) return evidence;
   throw new CliError(
     'ERR_CLI_EVIDENCE',
@@ -117,7 +122,10 @@ function report({ printer }: CommandContext, evidence: Evidence, added: { place:
     runs.map(({ variant, programs }) => {
       const failed = programs.filter(({ loads }) => loads.outcome === 'failed').map(({ name }) => name);
       const said = failed.length === 0 ? 'every program loads' : `does not load: ${failed.join(', ')}`;
-      return `  Linux ${release}: ${variant}: ${said}`;
+      const tried = programs.filter(({ attaches }) => attaches !== undefined);
+      const attached = tried.filter(({ attaches }) => attaches?.outcome === 'ok').length;
+      const also = tried.length === 0 ? '' : `; ${attached} of ${tried.length} tried attach`;
+      return `  Linux ${release}: ${variant}: ${said}${also}`;
     }),
   );
   const { place, digest } = added;

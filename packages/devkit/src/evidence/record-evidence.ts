@@ -26,6 +26,8 @@ export interface RecordEvidenceOptions {
   date?: string | undefined;
   /** Who says so, for people. Default: nobody. */
   by?: string | undefined;
+  /** Also attaches programs at hooks that only watch, for a moment. Default: nothing is attached. */
+  attach?: boolean;
   signal?: AbortSignal | undefined;
 }
 
@@ -41,15 +43,16 @@ export interface RecordedEvidence {
  * verdict refuses: that they fail is evidence too.
  */
 export async function recordEvidence(options: RecordEvidenceOptions): Promise<RecordedEvidence> {
-  const { kernel, index, facts, btf, modules, objectAt, date, by, signal } = options;
+  const { kernel, index, facts, btf, modules, objectAt, date, by, attach = false, signal } = options;
   if (!facts.privileges.load) return { runs: [] };
   const { version } = await kernel.library();
   const { verdicts } = decide({ index, facts, ...(btf ? { btf } : {}), ...(modules ? { modules } : {}) });
   const runs: EvidenceRun[] = [];
   for (const [position, verdict] of verdicts.entries()) {
     signal?.throwIfAborted();
-    if (verdict.programs.length === 0) continue;
-    const tried = await tryVariant(kernel, verdict, await objectAt(position));
+    const variant = index.variants[position];
+    if (!variant || verdict.programs.length === 0) continue;
+    const tried = await tryVariant(kernel, { verdict, variant, bytes: await objectAt(position), attach });
     if (tried.object === undefined && tried.programs.length === 0) continue;
     runs.push({
       variant: verdict.variant,

@@ -2,10 +2,13 @@ import {
   type EvidenceProgram,
   type EvidenceResult,
   type EvidenceRun,
+  isKnownRequirement,
   MAX_EVIDENCE_LOG_LINES,
+  type Variant,
 } from '@bpfship/media-types';
 import type { Certainty, Verdict } from '@bpfship/portability';
 import { type Kernel, KernelError } from '@bpfship/runtime-shim';
+import { isAttachable, tryAttach } from './try-attach.ts';
 
 /** Failures of the machine or the process, which say nothing of the kernel (spec/evidence.md, "Document"). */
 const NOT_OF_THE_KERNEL: ReadonlySet<string> = new Set(['ENOMEM', 'EINTR', 'EAGAIN', 'EMFILE', 'ENFILE']);
@@ -14,27 +17,53 @@ const ANSWERS: ReadonlySet<string> = new Set(['ERR_KERNEL_LOAD_REJECTED', 'ERR_K
 /** Characters of a line that are kept. */
 const MAX_LINE = 400;
 
+/** One variant to try. */
+export interface VariantTrial {
+  /** By its requirements, without evidence; tells which failures nobody foresaw. */
+  verdict: Verdict;
+  variant: Variant;
+  bytes: Uint8Array;
+  /** Whether programs that load, at hooks that only watch, are attached for a moment. */
+  attach: boolean;
+}
+
 /**
- * Loads a variant's object once, and each program that did not load with it alone; nothing is attached or pinned, and everything is closed again.
+ * Loads a variant's object once, and each program that did not load with it alone. Everything is detached and closed again.
  *
- * @param verdict - by its requirements, without evidence; tells which failures nobody foresaw.
  * @returns what the kernel said; attempts that say nothing of it are left out.
  * @throws {KernelError} where the loader itself is missing.
  */
 export async function tryVariant(
   kernel: Kernel,
-  verdict: Verdict,
-  bytes: Uint8Array,
+  { verdict, variant, bytes, attach: wanted }: VariantTrial,
 ): Promise<Pick<EvidenceRun, 'object' | 'programs'>> {
-  const together = await load(kernel, bytes, verdict, verdict.loads);
+  const attached = new Map<string, EvidenceResult>();
+  const attach = async (object: number, names: readonly string[]): Promise<void> => {
+    for (const program of wanted ? verdict.programs.filter(({ name }) => names.includes(name)) : []) {
+      const described = variant.programs.find(({ name }) => name === program.name);
+      if (!described || !isAttachable(described, helpersOf(variant, program.name))) continue;
+      const result = await tryAttach(kernel, object, program);
+      if (result) attached.set(program.name, result);
+    }
+  };
+  const together = await load(kernel, bytes, verdict, verdict.loads, attach);
   const programs: EvidenceProgram[] = [];
   for (const { name, loads } of verdict.programs) {
     const result = together.loaded.has(name)
       ? ({ outcome: 'ok' } as const)
-      : (await load(kernel, bytes, verdict, loads, name)).result;
-    if (result) programs.push({ name, loads: result });
+      : (await load(kernel, bytes, verdict, loads, attach, name)).result;
+    const attaches = attached.get(name);
+    if (result) programs.push({ name, loads: result, ...(attaches ? { attaches } : {}) });
   }
   return { ...(together.result ? { object: together.result } : {}), programs };
+}
+
+function helpersOf({ requirements }: Variant, program: string): string[] {
+  return requirements.flatMap((requirement) =>
+    isKnownRequirement(requirement) && requirement.kind === 'helper' && requirement.programs.includes(program)
+      ? [requirement.value]
+      : [],
+  );
 }
 
 async function load(
@@ -42,13 +71,19 @@ async function load(
   bytes: Uint8Array,
   { variant }: Verdict,
   expected: Certainty,
+  whileLoaded: (object: number, programs: readonly string[]) => Promise<void>,
   program?: string,
 ): Promise<{ result?: EvidenceResult; loaded: ReadonlySet<string> }> {
   try {
     const trial = program === undefined ? {} : { program };
     const { id, programs } = await kernel.load({ name: variant, bytes, trial });
-    await kernel.close(id);
-    return { result: { outcome: 'ok' }, loaded: new Set(programs.map(({ name }) => name)) };
+    const names = programs.map(({ name }) => name);
+    try {
+      await whileLoaded(id, names);
+    } finally {
+      await kernel.close(id);
+    }
+    return { result: { outcome: 'ok' }, loaded: new Set(names) };
   } catch (error) {
     if (!(error instanceof KernelError)) throw error;
     if (error.code !== 'ERR_KERNEL_PRIVILEGE' && !ANSWERS.has(error.code)) throw error;

@@ -26,6 +26,8 @@ export interface Kernel extends AsyncDisposable {
   pinObject(object: number, pins: { maps: Record<string, string>; programs: Record<string, string> }): Promise<void>;
   /** Attaches one program of a loaded object and pins the link. */
   attach(object: number, program: string, options: AttachOptions): Promise<AttachedLink>;
+  /** Attaches one program, whose section names the whole hook, and detaches it at once. @throws {KernelError} `ERR_KERNEL_ATTACH`. */
+  tryAttach(object: number, program: string): Promise<void>;
   /** Puts a loaded program in the place of the one a pinned link runs, without a gap (`bpf_link_update`). @throws {KernelError} `ERR_KERNEL_LINK_UPDATE_UNSUPPORTED`, `ERR_KERNEL_LINK_DEAD`. */
   updateLink(linkPin: string, object: number, program: string): Promise<void>;
   /** As {@link updateLink}, with a pinned program: the way back when a switch fails half way. */

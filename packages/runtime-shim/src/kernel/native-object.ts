@@ -116,8 +116,21 @@ export class NativeObject {
       cgroupPath === undefined ? this.#attachAt(program, section) : this.#attachCgroup(program, cgroupPath),
     );
     if (attached) return attached;
+    throw this.#attachError(name, section);
+  }
+
+  /** Attaches one program, and detaches it at once. */
+  tryAttach(name: string): void {
+    const program = this.#program(name);
+    const section = this.#native.programSection(program);
+    const link = this.#attachAt(program, section);
+    if (!link) throw this.#attachError(name, section);
+    this.#native.linkDestroy(link);
+  }
+
+  #attachError(name: string, section: string): KernelError {
     const errno = this.#native.errno();
-    throw callError('ERR_KERNEL_ATTACH', `attaching program "${name}" (${section})`, errno, {
+    return callError('ERR_KERNEL_ATTACH', `attaching program "${name}" (${section})`, errno, {
       hint: attachHint(errnoName(errno), section),
     });
   }

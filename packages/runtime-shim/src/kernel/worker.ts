@@ -58,6 +58,7 @@ const methods: Record<CallMethod, (...args: never[]) => unknown> = {
     }
   },
   attach: (id: number, program: string, options: AttachOptions) => objectOf(id).attach(program, options),
+  tryAttach: (id: number, program: string) => objectOf(id).tryAttach(program),
   updateLink: (pin: string, id: number, program: string) => updateLink(bpf(), pin, objectOf(id).programFd(program)),
   updateLinkToPin: (linkPin: string, programPin: string) => updateLinkToPin(bpf(), linkPin, programPin),
   copyPin: (from: string, to: string) => bpf().withPinned(from, (fd) => bpf().pin(fd, to)),
