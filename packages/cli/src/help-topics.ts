@@ -25,6 +25,7 @@ export const ENVIRONMENT: readonly EnvironmentVariable[] = [
   { name: 'SOURCE_DATE_EPOCH', meaning: 'seconds since 1970 for the dates that a signature or a catalogue states' },
   { name: 'BPFSHIP_CATALOGUE', meaning: 'default of --catalogue' },
   { name: 'XDG_CACHE_HOME', meaning: 'folder for caches, among them fetched catalogues; default ~/.cache' },
+  { name: 'COLUMNS', meaning: 'width that tables are laid out for; default: that of the terminal' },
   { name: 'CI, TERM=dumb', meaning: 'either of them: no live progress on a terminal' },
   { name: 'HTTPS_PROXY, HTTP_PROXY, NO_PROXY', meaning: 'proxies for registries' },
 ];
