@@ -9,6 +9,7 @@ import { mapTypeName } from './native/map-types.ts';
 import { callError, errnoName } from './native/errno.ts';
 import type { Native, Pointer } from './native/library.ts';
 import { PROGRAM_TYPES } from './native/names.ts';
+import { nameProgram } from './name-program.ts';
 import { reuseMap } from './reuse-map.ts';
 import { fillSizes } from './fill-sizes.ts';
 import { summarizeVerifierLog } from './verifier-log.ts';
@@ -56,6 +57,7 @@ export class NativeObject {
     }
     const object = new NativeObject(bpf, pointer);
     try {
+      for (const program of object.#eachProgram()) nameProgram(native, program);
       object.#reuseMaps(options.reuseMaps ?? {});
       if (options.trial) object.#prepareTrial(options.trial.program);
       const result = native.objectLoad(pointer);
@@ -147,15 +149,16 @@ export class NativeObject {
   }
 
   #collect(): void {
-    for (
-      let program = this.#native.nextProgram(this.#object, null);
-      program;
-      program = this.#native.nextProgram(this.#object, program)
-    ) {
+    for (const program of this.#eachProgram()) {
       // A program that is not loaded (SEC("?…")) has no descriptor.
       if (this.#native.programFd(program) >= 0) this.#programs.set(this.#native.programName(program), program);
     }
     for (const { name, map } of this.#eachMap()) this.#maps.set(name, map);
+  }
+
+  *#eachProgram(): Generator<Pointer> {
+    const next = (previous: Pointer): Pointer => this.#native.nextProgram(this.#object, previous);
+    for (let program = next(null); program; program = next(program)) yield program;
   }
 
   *#eachMap(): Generator<{ name: string; map: Pointer }> {
@@ -172,11 +175,7 @@ export class NativeObject {
     for (const { map } of this.#eachMap()) fillSizes(native, map);
     if (only === undefined) return;
     let found = false;
-    for (
-      let program = native.nextProgram(this.#object, null);
-      program;
-      program = native.nextProgram(this.#object, program)
-    ) {
+    for (const program of this.#eachProgram()) {
       const wanted = native.programName(program) === only;
       native.programSetAutoload(program, wanted);
       found ||= wanted;

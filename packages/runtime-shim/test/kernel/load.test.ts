@@ -56,6 +56,21 @@ describe.skipIf(!IS_ROOT)('load', () => {
     ]);
   });
 
+  it('loads programs of sections that are younger than the libbpf in use', async () => {
+    await using kernel = openKernel();
+    const source = `
+SEC("tcx/ingress") int incoming(struct __sk_buff *skb) { return -1; }
+SEC("uprobe.multi.s//bin/sh:main") int called(void *ctx) { return 0; }
+SEC("xdp.frags") int packet(struct xdp_md *ctx) { return XDP_PASS; }
+`;
+    const { programs } = await kernel.load({ name: 'young', bytes: compileObject(source) });
+    expect(programs.map(({ name, type }) => `${name} ${type}`).sort()).toEqual([
+      'called kprobe',
+      'incoming sched_cls',
+      'packet xdp',
+    ]);
+  });
+
   it('rejects what the verifier rejects, with its last words', async () => {
     await using kernel = openKernel();
     await expect(kernel.load({ name: 'bad', bytes: compileObject(REFUSED) })).rejects.toMatchObject({

@@ -45,6 +45,10 @@ export interface Native {
   programName(program: Pointer): string;
   programSection(program: Pointer): string;
   programFd(program: Pointer): number;
+  programType(program: Pointer): number;
+  programSetType(program: Pointer, type: number): number;
+  programSetAttachType(program: Pointer, type: number): number;
+  programSetFlags(program: Pointer, flags: number): number;
   programSetAutoload(program: Pointer, load: boolean): number;
   programAttach(program: Pointer): Pointer;
   programAttachCgroup(program: Pointer, cgroupFd: number): Pointer;
@@ -102,6 +106,10 @@ export function openNative(path: string | undefined): Native {
     programName: fn('const char *bpf_program__name(void *prog)'),
     programSection: fn('const char *bpf_program__section_name(void *prog)'),
     programFd: fn('int bpf_program__fd(void *prog)'),
+    programType: fn('int bpf_program__type(void *prog)'),
+    programSetType: fn('int bpf_program__set_type(void *prog, int type)'),
+    programSetAttachType: fn('int bpf_program__set_expected_attach_type(void *prog, int type)'),
+    programSetFlags: fn('int bpf_program__set_flags(void *prog, uint32_t flags)'),
     programSetAutoload: fn('int bpf_program__set_autoload(void *prog, bool autoload)'),
     programAttach: fn('void *bpf_program__attach(void *prog)'),
     programAttachCgroup: fn('void *bpf_program__attach_cgroup(void *prog, int fd)'),
