@@ -328,8 +328,11 @@ function readMemory(state: MachineState, { code, source, offset }: Instruction, 
   // At most as much as so many bytes hold.
   const unread = UNREAD[size] ?? UNKNOWN;
   switch (base.kind) {
-    case 'stack': {
-      const read = state.frames[base.frame]?.stack.read(base.offset + offset, size) ?? certainly(UNKNOWN);
+    case 'stack':
+    case 'stack-anywhere': {
+      const stack = state.frames[base.frame]?.stack;
+      const read =
+        (base.kind === 'stack' ? stack?.read(base.offset + offset, size) : stack?.readAnywhere()) ?? certainly(UNKNOWN);
       return {
         alternatives: read.alternatives.map((each) =>
           each.value.key === 'u'

@@ -2,6 +2,8 @@ import { apply, known, UNKNOWN, variable, ZERO, type Value } from './value.ts';
 
 /** Bytes of the verifier's unit of stack memory (include/linux/bpf_verifier.h, BPF_REG_SIZE). */
 const SLOT_SIZE = 8;
+/** The ability to follow numbers that store instructions hold. */
+const IMMEDIATES = 'stack-immediate-stores';
 
 /** A value on the stack. */
 interface Slot {
@@ -142,6 +144,17 @@ export class StackMemory {
     return { alternatives: [{ condition: { op: 'jeq64', a: zero, b: ZERO }, value: ZERO }, ...exact.alternatives] };
   }
 
+  /**
+   * What a read at a place that is not known gives: zero, where nothing but zeros of whole registers is known, and the verifier keeps them as
+   * zeros and not as registers (check_stack_read_var_off, mark_reg_stack_read).
+   */
+  readAnywhere(): ConditionalRead {
+    const slots = [...this.#slots.values()];
+    if (slots.length === 0 || !slots.every((slot) => isZero(slot) && slot.size === SLOT_SIZE)) return NOTHING;
+    const abilities = ['zero-register-bytes', ...(slots.some(({ immediate }) => immediate) ? [IMMEDIATES] : [])];
+    return { alternatives: [{ condition: allOf(abilities), value: ZERO }, { value: UNKNOWN }] };
+  }
+
   #hasRest(offset: number, size: number): boolean {
     return [...this.#slots].some(([start, slot]) => slot.rest && start < offset + size && start + slot.size > offset);
   }
@@ -233,7 +246,7 @@ function readSlot(slot: Slot, offset: number, size: number): ConditionalRead {
   if (stored === SLOT_SIZE && size === SLOT_SIZE && !immediate) return certainly(value);
   const isNumber = value.kind === 'known' || value.kind === 'symbolic';
   const abilities = [
-    ...(immediate ? ['stack-immediate-stores'] : []),
+    ...(immediate ? [IMMEDIATES] : []),
     ...(stored < SLOT_SIZE ? ['narrow-stack-spills'] : []),
     ...(stored > size ? ['narrow-stack-fills'] : []),
   ];
