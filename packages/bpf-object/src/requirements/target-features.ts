@@ -12,6 +12,9 @@ export function targetFeatures({ type, attachType = '', sleepable, target, extra
     // Which function it is for is said when it is loaded (bpf_program__set_attach_target).
     if (extra === undefined) return ['target-given-later'];
   }
+  // Each hook of security modules for itself (kernel/bpf/bpf_lsm.c, bpf_lsm_is_sleepable_hook).
+  if (type === 'lsm' && attachType === 'lsm_mac' && sleepable && target !== undefined && /^[a-z0-9_]+$/.test(target))
+    return [`sleepable-lsm-${target.replaceAll('_', '-')}`];
   if (!TRAMPOLINES.has(attachType) || target === undefined || /^(?:hid_)?bpf_/.test(target)) return [];
   const changes = attachType === 'modify_return' && !target.startsWith('security_');
   return sleepable || changes ? ['error-injection'] : [];

@@ -2,10 +2,11 @@ import { helperName, HELPERS_BY_FORM } from '@bpfship/bpf-object';
 import { compactBtf, type KernelFacts } from '@bpfship/portability';
 import type { Kernel, ProbeQuestion } from '../kernel/kernel.ts';
 import { btfKey } from '../kernel/native/find-btf-ids.ts';
+import { sleepableLsmFeature } from '../kernel/native/lsm-hooks.ts';
 import { ATTACH_TYPES, PROGRAM_TYPES } from '../kernel/native/names.ts';
 import { readKallsyms } from './kallsyms.ts';
 import { contextQuestions } from './context-questions.ts';
-import { listKernelFunctions } from './kernel-functions.ts';
+import { listKernelFunctions, listLsmHooks } from './kernel-functions.ts';
 import { describeModules } from './module-facts.ts';
 import { pack, packText } from './pack.ts';
 import { readPrivileges } from './privileges.ts';
@@ -107,8 +108,13 @@ async function askForCalls(
       kfunc: name,
     })),
   ]);
-  const questions = [...calls, ...contextQuestions()];
-  const ids = Object.fromEntries(functions.map(({ name, id }) => [btfKey('func', name), id]));
+  const hooks = btf ? listLsmHooks(btf) : [];
+  const sleepable = hooks.flatMap(({ name }): ProbeQuestion[] => {
+    const feature = sleepableLsmFeature(name);
+    return feature === undefined ? [] : [{ kind: 'feature', feature }];
+  });
+  const questions = [...calls, ...sleepable, ...contextQuestions()];
+  const ids = Object.fromEntries([...functions, ...hooks].map(({ name, id }) => [btfKey('func', name), id]));
   const answers = await kernel.probe(questions, ids);
   return questions.map((question, i) => ({ question, answer: answers[i] }));
 }

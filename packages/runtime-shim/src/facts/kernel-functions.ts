@@ -20,3 +20,19 @@ export function listKernelFunctions(bytes: Uint8Array): { name: string; id: numb
     return [];
   }
 }
+
+/** Functions of the kernel image that stand for hooks of security modules (include/linux/bpf_lsm.h); Linux 7.2 has some 270. */
+export function listLsmHooks(bytes: Uint8Array): { name: string; id: number }[] {
+  try {
+    const btf = parseBtf(bytes);
+    const found: { name: string; id: number }[] = [];
+    for (let id = 1; id < btf.typeCount && found.length < MAX_FUNCTIONS; id++) {
+      if (btf.kindOf(id) !== 'func') continue;
+      const name = btf.nameOf(id);
+      if (name.startsWith('bpf_lsm_')) found.push({ name, id });
+    }
+    return found;
+  } catch {
+    return [];
+  }
+}

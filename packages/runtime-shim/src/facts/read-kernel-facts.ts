@@ -3,6 +3,7 @@ import { arch, endianness, release, version as buildVersion } from 'node:os';
 import { isKnownRequirement, MEDIA_TYPE_KERNEL_FACTS, type Requirement } from '@bpfship/media-types';
 import { contextFieldName, contextName, type KernelFacts } from '@bpfship/portability';
 import type { Kernel, ProbeQuestion } from '../kernel/kernel.ts';
+import { sleepableLsmFunction } from '../kernel/native/lsm-hooks.ts';
 import { MAP_TYPES } from '../kernel/native/map-types.ts';
 import { PROGRAM_TYPES } from '../kernel/native/names.ts';
 import { type BtfIds, btfKey, findBtfIds } from '../kernel/native/find-btf-ids.ts';
@@ -182,17 +183,21 @@ function needsBtfIds(question: ProbeQuestion): boolean {
 /** Ids that probes refer to: looking them up here, while the worker starts, is for nothing. */
 function btfIdsFor(questions: readonly ProbeQuestion[], btf: Uint8Array | undefined): BtfIds {
   if (!btf || !questions.some((question) => needsBtfIds(question))) return {};
-  const kernelFunctions = questions.flatMap((question) =>
-    question.kind === 'kfunc'
-      ? [btfKey('func', question.kfunc)]
-      : question.kind === 'modifiable'
-        ? [btfKey('func', question.name)]
-        : [],
-  );
+  const kernelFunctions = questions.flatMap((question) => {
+    const name = functionOf(question);
+    return name === undefined ? [] : [btfKey('func', name)];
+  });
   const keys = [...PROBED_TYPES.map(([kind, name]) => btfKey(kind, name)), ...kernelFunctions];
   const found = findBtfIds(btf, keys);
   // A type that is not there is an answer too; without it, the worker would look again.
   return Object.fromEntries(keys.map((key) => [key, found[key] ?? 0]));
+}
+
+/** The function of the kernel that a question is about. */
+function functionOf(question: ProbeQuestion): string | undefined {
+  if (question.kind === 'kfunc') return question.kfunc;
+  if (question.kind === 'modifiable') return question.name;
+  return question.kind === 'feature' ? sleepableLsmFunction(question.feature) : undefined;
 }
 
 /** XDP programs go to network interfaces, whose drivers differ. */

@@ -3,6 +3,7 @@ import { release } from 'node:os';
 import { EXIT, MOV_R0_0 } from './native/assemble.ts';
 import type { Bpf } from './native/bpf.ts';
 import { answerOf } from './native/errno.ts';
+import { sleepableLsmFunction } from './native/lsm-hooks.ts';
 import { ATTACH_TYPES, PROGRAM_TYPES } from './native/names.ts';
 import { ABILITY_PROGRAMS } from './probe-abilities.ts';
 import { CALL_PROGRAMS, CallProbes } from './probe-calls.ts';
@@ -144,9 +145,26 @@ function probeModifiable(bpf: Bpf, name: string): boolean | undefined {
   return result >= 0 ? true : / is not modifiable/.test(log) ? false : undefined;
 }
 
+/** The verifier's word about a program that may sleep at a hook of security modules (kernel/bpf/bpf_lsm.c, bpf_lsm_is_sleepable_hook). */
+function probeSleepableHook(bpf: Bpf, name: string): boolean | undefined {
+  const attachBtfId = bpf.kernelBtfId('func', name);
+  if (attachBtfId === undefined) return undefined;
+  const attachType = ATTACH_TYPES.indexOf('lsm_mac');
+  const { result, log } = tryProgram(bpf, {
+    type: 'lsm',
+    instructions: [MOV_R0_0, EXIT],
+    flags: F_SLEEPABLE,
+    attachBtfId,
+    attachType,
+  });
+  return result >= 0 ? true : / is not sleepable|an be sleepable|disabled hook/.test(log) ? false : undefined;
+}
+
 function probeFeature(bpf: Bpf, feature: string): boolean | undefined {
   if (feature === 'kernel-btf') return existsSync('/sys/kernel/btf/vmlinux');
   // Where libbpf looks (bpf_object__read_kconfig_file), and nowhere else.
   if (feature === 'kernel-config') return existsSync(`/boot/config-${release()}`) || existsSync('/proc/config.gz');
+  const hook = sleepableLsmFunction(feature);
+  if (hook !== undefined) return probeSleepableHook(bpf, hook);
   return FEATURES.get(feature)?.(bpf, (program) => tryProgram(bpf, program));
 }
