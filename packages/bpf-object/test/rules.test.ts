@@ -12,7 +12,13 @@ beforeAll(() => {
 
 afterAll(() => workshop.remove());
 
-const RULES = new Set(['global-function-pointers', 'error-injection', 'target-given-later', 'bind-verdict-flags']);
+const RULES = new Set([
+  'global-function-pointers',
+  'error-injection',
+  'target-given-later',
+  'bind-verdict-flags',
+  'sleepable-lsm-file-open',
+]);
 
 describe('rules of kernels', () => {
   it.each([
@@ -34,6 +40,8 @@ describe('rules of kernels', () => {
     ['global_pointer', ['global-function-pointers']],
     ['at_function', []],
     ['sleeps_at_function', ['error-injection']],
+    ['at_hook', []],
+    ['sleeps_at_hook', ['sleepable-lsm-file-open']],
     ['changes_security', []],
     ['changes_call', ['error-injection']],
     ['changes_own', []],

@@ -45,8 +45,8 @@ export const HOOK_PROGRAMS: Readonly<Record<string, FeatureProbe>> = {
   fsession: targeted('tracing', 'trace_fsession'),
   // Structs of up to 16 bytes among the arguments of functions (6.0): kuid_t is one.
   'struct-arguments': atFunction('from_kuid', [MOV_R0_0, EXIT]),
-  // Arguments that point to numbers, as numbers (5.13): the path of a cgroup is one.
-  'number-pointer-arguments': atTracepoint('cgroup_mkdir', load(8, 2, 1, 8), /is not a struct/),
+  // Arguments that point to numbers of more than a byte, as numbers (5.17): the position in a file is one.
+  'number-pointer-arguments': atFunction('vfs_read', [load(8, 2, 1, 24), MOV_R0_0, EXIT]),
   // A part of a pointer among the arguments (up to 6.12): of the registers at a system call
   'narrow-pointer-arguments': atTracepoint('sys_enter', load(4, 2, 1, 0), /size 4 must be 8/),
   // Arguments that point to pointers, as numbers (7.1): argv is one.
