@@ -17,6 +17,7 @@ const RULES = new Set([
   'error-injection',
   'target-given-later',
   'bind-verdict-flags',
+  'noreturn-functions',
   'sleepable-lsm-file-open',
 ]);
 
@@ -40,6 +41,8 @@ describe('rules of kernels', () => {
     ['global_pointer', ['global-function-pointers']],
     ['at_function', []],
     ['sleeps_at_function', ['error-injection']],
+    ['at_end_of_none', ['noreturn-functions']],
+    ['at_begin_of_none', []],
     ['at_hook', []],
     ['sleeps_at_hook', ['sleepable-lsm-file-open']],
     ['changes_security', []],

@@ -1,5 +1,8 @@
 import type { ProgramAttachment } from '../object/attach.ts';
 
+/** Functions that never return to a program that waits for it (kernel/bpf/verifier.c, noreturn_deny). */
+const NEVER_RETURN =
+  /^(?:do_exit|do_group_exit|make_task_dead|kthread_exit|kthread_complete_and_exit|__module_put_and_kthread_exit|__(?:x64|ia32)_sys_exit(?:_group)?)$/;
 const TRAMPOLINES = new Set(['trace_fentry', 'trace_fexit', 'modify_return']);
 
 /**
@@ -17,5 +20,8 @@ export function targetFeatures({ type, attachType = '', sleepable, target, extra
     return [`sleepable-lsm-${target.replaceAll('_', '-')}`];
   if (!TRAMPOLINES.has(attachType) || target === undefined || /^(?:hid_)?bpf_/.test(target)) return [];
   const changes = attachType === 'modify_return' && !target.startsWith('security_');
-  return sleepable || changes ? ['error-injection'] : [];
+  return [
+    ...(sleepable || changes ? ['error-injection'] : []),
+    ...(attachType !== 'trace_fentry' && NEVER_RETURN.test(target) ? ['noreturn-functions'] : []),
+  ];
 }

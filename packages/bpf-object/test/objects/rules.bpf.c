@@ -39,6 +39,8 @@ SEC("tc") int global_pointer(struct __sk_buff *ctx) { int number = ctx->len; ret
 
 SEC("fentry/vfs_read") int at_function(void *ctx) { return 0; }
 SEC("fentry.s/vfs_read") int sleeps_at_function(void *ctx) { return 0; }
+SEC("fexit/do_exit") int at_end_of_none(void *ctx) { return 0; }
+SEC("fentry/do_exit") int at_begin_of_none(void *ctx) { return 0; }
 SEC("lsm/file_open") int at_hook(void *ctx) { return 0; }
 SEC("lsm.s/file_open") int sleeps_at_hook(void *ctx) { return 0; }
 SEC("fmod_ret/security_file_open") int changes_security(void *ctx) { return 0; }

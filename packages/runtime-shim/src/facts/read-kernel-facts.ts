@@ -174,7 +174,7 @@ function needsBtfIds(question: ProbeQuestion): boolean {
     case 'helper':
       return ['tracing', 'lsm', 'struct_ops'].includes(question.programType);
     case 'feature':
-      return /^sleepable-|-arguments$|error-injection|kfunc|nonnull|iterators/.test(question.feature);
+      return /^sleepable-|-arguments$|error-injection|noreturn|kfunc|nonnull|iterators/.test(question.feature);
     default:
       return question.kind === 'kfunc' || question.kind === 'modifiable';
   }

@@ -72,6 +72,14 @@ export const HOOK_PROGRAMS: Readonly<Record<string, FeatureProbe>> = {
     if (result >= 0) return true;
     return / is not modifiable/.test(log) ? false : undefined;
   },
+  // Programs at the end of functions that have none (up to 6.14; backported): the verifier's word about one
+  'noreturn-functions': (bpf, attempt) => {
+    const attachBtfId = bpf.kernelBtfId('func', 'do_exit');
+    if (attachBtfId === undefined) return undefined;
+    const attachType = attachTypeNumber('trace_fexit');
+    const { result, log } = attempt({ type: 'tracing', instructions: [MOV_R0_0, EXIT], attachBtfId, attachType });
+    return result >= 0 ? true : /__noreturn function/.test(log) ? false : undefined;
+  },
   // Two more bits of what programs at bind(2) return (5.12)
   'bind-verdict-flags': (_bpf, attempt) => {
     const attachType = attachTypeNumber('cgroup_inet4_bind');
