@@ -142,6 +142,25 @@ describe('tables and sizes', () => {
     ).toBe('A     B\n日本  x\nabcd');
   });
 
+  it('give the last column lines of its own where it would be narrow', () => {
+    const rows = [
+      ['PROGRAM', 'LOADS', 'REASON'],
+      ['n'.repeat(40), 'no', 'one two three four five six seven eight nine ten eleven twelve'],
+      ['', '', 'and another'],
+    ];
+    expect(table(rows, 70)).toBe(
+      [
+        `PROGRAM${' '.repeat(35)}LOADS`,
+        '  REASON',
+        `${'n'.repeat(40)}  no`,
+        '  one two three four five six seven eight nine ten eleven twelve',
+        '  and another',
+      ].join('\n'),
+    );
+    // Forty columns are enough.
+    expect(table(rows, 40 + 2 + 5 + 2 + 40).split('\n')[0]).toMatch(/^PROGRAM +LOADS {2}REASON$/);
+  });
+
   it('are for people', () => {
     expect([0, 1023, 1024, 1_572_864].map(formatBytes)).toEqual(['0 B', '1023 B', '1.0 KiB', '1.5 MiB']);
   });

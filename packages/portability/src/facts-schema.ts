@@ -128,7 +128,11 @@ function packedIn({ btf, symbols, tracepoints, modules = {} }: KernelFacts): Pac
  * @throws {DocumentError} with every broken rule named.
  */
 export function parseKernelFacts(input: Uint8Array | string | object): KernelFacts {
-  return parseDocument(input, { name: 'kernel facts', schema: KernelFactsSchema, maxSize: MAX_KERNEL_FACTS_SIZE });
+  return parseDocument(input, {
+    name: 'kernel facts document',
+    schema: KernelFactsSchema,
+    maxSize: MAX_KERNEL_FACTS_SIZE,
+  });
 }
 
 /** Kernel facts as canonical JSON: same facts, same bytes, so that a digest names them. */

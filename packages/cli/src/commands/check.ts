@@ -144,10 +144,15 @@ async function report(context: CommandContext, index: BtfIndex, values: Values, 
   }
   const unfit = checked.find(({ selection }) => selection.candidates.length === 0);
   if (unfit === undefined) return;
+  const isObject = subject.signature === undefined;
   throw new CliError(
     'ERR_CLI_NO_VARIANT',
-    `no variant of ${subject.title} fits Linux ${unfit.kernel}`,
-    'The table says what each variant lacks; ask the author for a variant for this kernel.',
+    isObject
+      ? `not every program of ${subject.title} runs on Linux ${unfit.kernel}`
+      : `no variant of ${subject.title} fits Linux ${unfit.kernel}`,
+    isObject
+      ? 'The table says what is missing; a program that may be absent is left out by SEC("?…").'
+      : 'The table says what each variant lacks; ask the author for a variant for this kernel.',
   );
 }
 

@@ -1,32 +1,43 @@
-/** The last column is never made narrower than this, however narrow the terminal is. */
-const MIN_LAST = 24;
+/** Where less is left for the last column, sentences in it would fall to pieces: it gets lines of its own. */
+const MIN_LAST = 40;
+const INDENT = '  ';
 
 /**
  * Lays out rows as columns of equal width, two spaces apart. The last column is not padded.
  *
  * @param rows - the first row is the heading.
- * @param width - of the terminal: the last column goes on in further lines where it would not fit. Default: it takes one line.
+ * @param width - of the terminal: the last column goes on in further lines where it would not fit, and stands below the others where too little
+ *   room is left beside them. Default: it takes one line.
  */
-export function table(rows: readonly (readonly string[])[], width?: number): string {
+export function table(rows: readonly (readonly string[])[], width: number = Infinity): string {
   const widths: number[] = [];
   for (const row of rows)
     for (const [i, cell] of row.entries()) widths[i] = Math.max(widths[i] ?? 0, displayWidth(cell));
-  const before = widths.slice(0, -1).reduce((sum, each) => sum + each + 2, 0);
-  const last = width === undefined ? Infinity : Math.max(MIN_LAST, width - before);
+  const left = width - widths.slice(0, -1).reduce((sum, each) => sum + each + 2, 0);
+  const isBelow = left < Math.min(MIN_LAST, widths.at(-1) ?? 0);
   return rows
-    .flatMap((row) =>
-      wrap(row.at(-1) ?? '', last).map((text, line) => [
-        ...row.slice(0, -1).map((cell) => (line === 0 ? cell : '')),
-        text,
-      ]),
-    )
-    .map((row) =>
-      row
-        .map((cell, i) => (i === row.length - 1 ? cell : cell + ' '.repeat((widths[i] ?? 0) - displayWidth(cell))))
-        .join('  ')
-        .trimEnd(),
-    )
+    .flatMap((row) => {
+      const first = row.slice(0, -1);
+      const last = row.at(-1) ?? '';
+      if (isBelow) return below(first, last, Math.max(width, MIN_LAST), widths);
+      return wrap(last, left).map((text, line) => [...first.map((cell) => (line === 0 ? cell : '')), text]);
+    })
+    .map((row) => layOut(row, widths).trimEnd())
     .join('\n');
+}
+
+function layOut(row: readonly string[], widths: readonly number[]): string {
+  const pad = (cell: string, i: number): string =>
+    cell + ' '.repeat(Math.max(0, (widths[i] ?? 0) - displayWidth(cell)));
+  return row.map((cell, i) => (i === row.length - 1 ? cell : pad(cell, i))).join('  ');
+}
+
+/** The last column in lines of its own; a row that has nothing else gets no line for it. */
+function below(first: readonly string[], last: string, width: number, widths: readonly number[]): string[][] {
+  const lines = wrap(last, width - INDENT.length).map((text) => [INDENT + text]);
+  if (first.every((cell) => cell === '')) return lines;
+  // Names that are longer than a line themselves are broken too.
+  return [...wrap(layOut(first, widths).trimEnd(), width).map((text) => [text]), ...lines];
 }
 
 /** Breaks between words, and inside those that are longer than a line. */
