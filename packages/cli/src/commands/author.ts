@@ -89,7 +89,7 @@ export function createBuildCommand(getContext: GetContext): Command {
       size: bytes.length,
     }));
     printer.result({
-      text: `Built ${project.name} ${project.version}: ${objects.length} objects`,
+      text: `Built ${project.name} ${project.version}: ${objects.length} ${objects.length === 1 ? 'object' : 'objects'}`,
       data: {
         name: project.name,
         version: project.version,

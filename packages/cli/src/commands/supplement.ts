@@ -61,7 +61,7 @@ export function createSupplementCommand(getContext: GetContext): Command {
     const { digest } = packed.descriptor;
     const count = packed.table.kernels.length;
     context.printer.result({
-      text: `Added BTF for ${count} ${count === 1 ? 'kernel' : 'kernels'} to ${opened.location}@${subject.digest}: ${packed.layers} layers, ${packed.size} bytes\nDigest: ${digest}`,
+      text: `Added BTF for ${count} ${count === 1 ? 'kernel' : 'kernels'} to ${opened.location}@${subject.digest}: ${packed.layers} ${packed.layers === 1 ? 'layer' : 'layers'}, ${packed.size} bytes\nDigest: ${digest}`,
       data: {
         reference: `${opened.location}@${subject.digest}`,
         digest,
