@@ -2,28 +2,46 @@ import { join } from 'node:path';
 import { type CollectedOrigin, collectObjects } from '../test/corpus/collect-objects.ts';
 import { compareAll, countComparisons } from '../test/corpus/compare.ts';
 import { compileIdioms } from '../test/corpus/compile-idioms.ts';
+import { HELDOUT_ORIGINS } from '../test/corpus/heldout-origins.ts';
 import { describeObjects, giveVerdicts } from '../test/corpus/give-verdicts.ts';
+import { type Origin, ORIGINS } from '../test/corpus/origins.ts';
 import { HOST, measureKernel } from '../test/corpus/measure-kernel.ts';
 import { type KernelResult, writeResults } from '../test/corpus/write-results.ts';
 import { CACHE } from './machine/debian-archive.ts';
 import { KERNEL_SERIES } from './machine/kernels.ts';
 
 // `npm run test:corpus`: verdicts beside what real kernels do. Arguments: kernels (default all series and `host`), and
-// `--set=idioms|real` for one set of objects; `--kept-facts`
+// `--set=idioms|real|heldout` for one set of objects (default idioms and real); `--kept-facts`
 // boots nothing that was measured before. Fails where a verdict refuses what a kernel loads.
 const args = process.argv.slice(2);
 const sets = args.filter((arg) => arg.startsWith('--set=')).map((arg) => arg.slice('--set='.length));
 const keptFacts = args.includes('--kept-facts');
 const kernels = args.filter((arg) => !arg.startsWith('--'));
 
+const collected: CollectedOrigin[] = [];
+
+function collect(origins: readonly Origin[]): string[] {
+  const found = collectObjects(origins);
+  collected.push(...found);
+  return found.flatMap(({ objects }) => objects);
+}
+
 /** Objects by set. */
-function collectSets(origins: readonly CollectedOrigin[]): Map<string, readonly string[]> {
-  const all = new Map<string, () => readonly string[]>([
-    ['idioms', () => compileIdioms(join(CACHE, 'corpus', 'objects', 'idioms'))],
-    ['real', () => origins.flatMap(({ objects }) => objects)],
-  ]);
-  const wanted = [...all].filter(([name]) => sets.length === 0 || sets.includes(name));
-  return new Map(wanted.map(([name, collect]) => [name, collect()]));
+const SETS: ReadonlyMap<string, () => readonly string[]> = new Map([
+  ['idioms', () => compileIdioms(join(CACHE, 'corpus', 'objects', 'idioms'))],
+  ['real', () => collect(ORIGINS)],
+  ['heldout', () => collect(HELDOUT_ORIGINS)],
+]);
+
+function collectSets(): Map<string, readonly string[]> {
+  const names = sets.length > 0 ? sets : ['idioms', 'real'];
+  return new Map(
+    names.map((name) => {
+      const objects = SETS.get(name);
+      if (objects === undefined) throw new Error(`there is no set "${name}"; there are ${[...SETS.keys()].join(', ')}`);
+      return [name, objects()];
+    }),
+  );
 }
 
 /** Measures one kernel with all sets in one boot. */
@@ -49,8 +67,7 @@ function noteOrigin({ name, objects, failures, drifted, unavailable }: Collected
   ];
 }
 
-const origins = collectObjects();
-const paths = collectSets(origins);
+const paths = collectSets();
 const described = new Map([...paths].map(([set, files]) => [set, describeObjects(files)]));
 const results: KernelResult[] = [];
 for (const kernel of kernels.length > 0 ? kernels : [...KERNEL_SERIES.filter((name) => !name.includes('-')), HOST]) {
@@ -59,7 +76,7 @@ for (const kernel of kernels.length > 0 ? kernels : [...KERNEL_SERIES.filter((na
     console.log(`${set} on ${kernel} (${release}): ${JSON.stringify(countComparisons(compared))}`);
   results.push(...measured);
   // After each kernel: a run takes an hour, and may be ended.
-  writeResults(join(CACHE, 'corpus', 'results'), results, origins.flatMap(noteOrigin));
+  writeResults(join(CACHE, 'corpus', 'results'), results, collected.flatMap(noteOrigin));
 }
 console.log(`Results: ${join(CACHE, 'corpus', 'results', 'results.md')}`);
 process.exitCode = results.some(({ compared }) => countComparisons(compared)['false-refusal'] > 0) ? 1 : 0;

@@ -1,6 +1,6 @@
 import { execFileSync } from 'node:child_process';
 import { createHash } from 'node:crypto';
-import { existsSync, mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { existsSync, mkdirSync, mkdtempSync, readFileSync, renameSync, rmSync, writeFileSync } from 'node:fs';
 import { release, tmpdir } from 'node:os';
 import { basename, dirname, join } from 'node:path';
 import type { Requirement } from '@bpfship/media-types';
@@ -44,29 +44,28 @@ export async function measureKernel(
   { needed, keptFacts = false }: MeasureOptions = {},
 ): Promise<Measurement> {
   const name = kernel === HOST ? release() : fetchKernel(kernel).release;
-  const output = join(CACHE, 'corpus', 'kernels', kernel);
+  const facts = join(CACHE, 'corpus', 'kernels', kernel, 'facts.json');
   const kept = (path: string): string => keptTruth(kernel, name, path);
   const missing = objects.filter((path) => !existsSync(kept(path)));
-  if (!keptFacts || missing.length > 0 || !existsSync(join(output, 'facts.json')))
-    await boot({ kernel, missing, output, needed, kept });
-  const facts = JSON.parse(readFileSync(join(output, 'facts.json'), 'utf8')) as KernelFacts;
+  const isMeasured = keptFacts && missing.length === 0 && existsSync(facts);
+  const text = isMeasured ? readFileSync(facts, 'utf8') : await boot({ kernel, missing, facts, needed, kept });
   const truth = objects.flatMap((path) => readTruth(kept(path)));
-  return { kernel, release: name, truth, facts };
+  return { kernel, release: name, truth, facts: JSON.parse(text) as KernelFacts };
 }
 
-/** One boot of a kernel, or one run on this machine's own. */
+/** One boot of a kernel, or one run on this machine's own, in a folder of its own: several may run at once. @returns the facts' text. */
 async function boot(options: {
   kernel: string;
   missing: readonly string[];
-  output: string;
+  facts: string;
   needed: readonly Requirement[] | undefined;
   kept: (path: string) => string;
-}): Promise<void> {
-  const { kernel, missing, output, needed, kept } = options;
-  rmSync(output, { recursive: true, force: true });
-  mkdirSync(output, { recursive: true });
+}): Promise<string> {
+  const { kernel, missing, facts, needed, kept } = options;
   const work = mkdtempSync(join(tmpdir(), 'bpfship-corpus-'));
   try {
+    const output = join(work, 'output');
+    mkdirSync(output);
     const neededPath = join(work, 'needed.json');
     if (needed !== undefined) writeFileSync(neededPath, JSON.stringify(needed));
     const guest = {
@@ -78,10 +77,13 @@ async function boot(options: {
     };
     if (kernel === HOST) measureHere(guest);
     else await runCorpusGuest(guest);
+    if (missing.length > 0) keepTruth(readTruth(join(output, 'truth.jsonl')), missing, kept);
+    const text = readFileSync(join(output, 'facts.json'), 'utf8');
+    replaceFile(facts, text);
+    return text;
   } finally {
     rmSync(work, { recursive: true, force: true });
   }
-  if (missing.length > 0) keepTruth(readTruth(join(output, 'truth.jsonl')), missing, kept);
 }
 
 /** Path of what a kernel did with an object: by all that decides it. */
@@ -94,10 +96,17 @@ function keptTruth(kernel: string, name: string, path: string): string {
 function keepTruth(truth: readonly Truth[], objects: readonly string[], kept: (path: string) => string): void {
   const byObject = Map.groupBy(truth, ({ object }) => object);
   for (const path of objects) {
-    mkdirSync(dirname(kept(path)), { recursive: true });
     const lines = (byObject.get(basename(path)) ?? []).map((line) => `${JSON.stringify(line)}\n`);
-    writeFileSync(kept(path), lines.join(''));
+    replaceFile(kept(path), lines.join(''));
   }
+}
+
+/** Another run finds the old file or the new one, never half of it. */
+function replaceFile(path: string, text: string): void {
+  mkdirSync(dirname(path), { recursive: true });
+  const part = `${path}.${process.pid}.part`;
+  writeFileSync(part, text);
+  renameSync(part, path);
 }
 
 function measureHere({ driver, objects, output, neededPath }: CorpusGuest): void {

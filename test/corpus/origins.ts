@@ -5,41 +5,74 @@ import type { DebianSuite } from '../../tools/machine/debian-archive.ts';
  * measured last (of the objects, or of the C files before they are compiled, in the order of their names): where an archive has moved on,
  * the results say so instead of passing as the same.
  */
-export type Origin = PackageOrigin | SourceOrigin | GoOrigin;
+export type Origin = PackageOrigin | SourceOrigin | GoOrigin | GoSourceOrigin | CrateOrigin;
 
-/** A Debian package that ships objects. */
-export interface PackageOrigin {
-  kind: 'debian-package';
-  suite: DebianSuite;
+interface AnyOrigin {
   name: string;
   digest: string;
+  /** What its objects' names begin with. Default: by suite and name. */
+  prefix?: string;
 }
 
-/** A Debian source package whose BPF programs are compiled here. */
-export interface SourceOrigin {
-  kind: 'debian-source';
-  suite: DebianSuite;
-  name: string;
-  digest: string;
-  /** C files, paths in the unpacked source. */
+/** C files that are compiled here. */
+export interface SourceFiles {
+  /** Paths in the unpacked source. */
   sources: RegExp;
   /** Folders with headers, in the unpacked source. The file's own folder is always one. */
   include?: readonly string[];
   flags?: readonly string[];
   /** Flags of one file, by its name without ending. */
   fileFlags?: Readonly<Record<string, readonly string[]>>;
+  /** Default: clang. */
+  compiler?: 'clang' | 'clang-19';
+  /** Whether objects are named by the path of their source: many files have one name. Default: by its name. */
+  wholePaths?: boolean;
+}
+
+/** A Debian package that ships objects. */
+export interface PackageOrigin extends AnyOrigin {
+  kind: 'debian-package';
+  suite: DebianSuite;
+  /** They lie inside its programs and libraries. Default: they are files of their own. */
+  embedded?: true;
+}
+
+/** A Debian source package whose BPF programs are compiled here. */
+export interface SourceOrigin extends AnyOrigin, SourceFiles {
+  kind: 'debian-source';
+  suite: DebianSuite;
 }
 
 /** A Go module that carries objects for `go:embed`. */
-export interface GoOrigin {
+export interface GoOrigin extends AnyOrigin {
   kind: 'go-module';
-  name: string;
   version: string;
-  digest: string;
   /** Objects, paths in the module. */
   objects: RegExp;
 }
 
+/** A Go module whose BPF programs are compiled here. */
+export interface GoSourceOrigin extends AnyOrigin, SourceFiles {
+  kind: 'go-source';
+  version: string;
+}
+
+/** A Rust crate whose BPF programs are compiled here. */
+export interface CrateOrigin extends AnyOrigin, SourceFiles {
+  kind: 'crate';
+  version: string;
+  /** Another crate with headers, and the folders in it. */
+  headers?: { name: string; version: string; include: readonly string[] };
+}
+
+/** What came of collecting an origin. */
+export interface Collected {
+  digest: string;
+  /** What could not be compiled, with the compiler's first error. */
+  failures: { source: string; error: string }[];
+}
+
+/** The set `real`. */
 export const ORIGINS: readonly Origin[] = [
   {
     kind: 'debian-source',
