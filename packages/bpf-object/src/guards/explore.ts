@@ -1,12 +1,13 @@
 import type { BpfObject, BpfProgram } from '../object/bpf-object.ts';
-import { CLASS, CODE_CALL, CODE_LOAD_IMM64 } from '../object/instruction.ts';
+import { CLASS, CODE_LOAD_IMM64 } from '../object/instruction.ts';
 import { execute, type Place } from './execute.ts';
 import type { Exploration, RawNode, Site } from './exploration.ts';
 import { GraphBuilder } from './graph-builder.ts';
 import { jump, splitOperands, UnsupportedJump } from './jumps.ts';
 import { enterFunction, innermost, type MachineState } from './machine-state.ts';
-import { reachedAlways } from './reached-always.ts';
 import { ProgramImage, type FunctionImage } from './program-image.ts';
+import { keyOfSite, ProgramSites, type SitesByPlace } from './program-sites.ts';
+import { SitesLeft } from './sites-left.ts';
 import { POINTER, UNSET, variable, ZERO, type Value, type Variable } from './value.ts';
 
 /** What to explore, and how far. */
@@ -20,7 +21,7 @@ export interface ExploreOptions {
   /** Notes what the program returns, and does not join paths where it grows too large. Default false. */
   returns?: boolean;
   /** What further counts only where it is reached: function of the object → instruction → sites. Default: none. */
-  sites?: ReadonlyMap<number, ReadonlyMap<number, readonly Site[]>>;
+  sites?: SitesByPlace;
   /** Instructions to execute before paths are joined. Default 100,000. */
   maxSteps?: number;
   /** What may be done for this program and others of the same object. Default: as much as for one object. */
@@ -64,10 +65,10 @@ export function explore(options: ExploreOptions): Exploration | undefined {
   for (const steps of [...STEPS_BETWEEN.filter((few) => few < maxSteps), maxSteps]) {
     if (exact.run(steps)) return exact.result();
     joined ??= exploreJoined(options);
-    const settled = joined && reachedAlways(exact.result(), joined);
-    if (settled || !exact.canGoOn) return settled ?? joined;
+    if (joined === undefined) return undefined;
+    exact.keepOnly(joined);
   }
-  return joined;
+  return exact.run(maxSteps) ? exact.result() : joined;
 }
 
 function exploreJoined(options: ExploreOptions): Exploration | undefined {
@@ -78,16 +79,21 @@ function exploreJoined(options: ExploreOptions): Exploration | undefined {
 class Explorer {
   readonly #options: ExploreOptions;
   readonly #graph: GraphBuilder;
+  readonly #sites: ProgramSites;
+  readonly #left: SitesLeft | undefined;
   readonly #joined: boolean;
   readonly #effort: Effort;
   #steps = 0;
-  #isStuck = false;
 
   constructor(options: ExploreOptions, joined: boolean) {
     this.#options = options;
     this.#joined = joined;
     this.#effort = options.effort ?? new Effort();
-    this.#graph = new GraphBuilder(imageFor(options), options.bind ?? variable, joined);
+    const image = imageFor(options);
+    this.#sites = new ProgramSites(image, options.sites);
+    // What a program returns is no site of an instruction.
+    this.#left = options.returns ? undefined : new SitesLeft(image, this.#sites, functionsOf(options));
+    this.#graph = new GraphBuilder(image, options.bind ?? variable, { joined, left: this.#left });
   }
 
   result(): Exploration {
@@ -95,24 +101,28 @@ class Explorer {
     return { sites, nodes, approximate: this.#joined };
   }
 
-  /** Whether more steps could bring it to an end. */
-  get canGoOn(): boolean {
-    return !this.#isStuck && !this.#effort.isSpent && !this.#graph.isTooLarge;
+  /** Leaves out what not even joined paths come to: they come to no less than the paths do. */
+  keepOnly({ sites, nodes }: Exploration): void {
+    const reached = nodes.flatMap((node) => node.sites.map((site) => sites[site] as Site));
+    this.#left?.keepOnly(new Set(reached.map(keyOfSite)));
   }
 
   /** Whether it came to an end. Called again, it goes on. */
   run(maxSteps: number): boolean {
     try {
-      if (this.#steps === 0) addRoots(this.#graph, this.#options);
+      if (this.#steps === 0) {
+        addRoots(this.#graph, this.#options);
+        this.#graph.begin();
+      }
       for (let next = this.#graph.takeOpen(); next !== undefined; next = this.#graph.takeOpen()) {
         this.#follow(next.state, next.node);
+        this.#graph.followed(next.index);
         if (this.#steps > maxSteps || this.#effort.isSpent || this.#graph.isTooLarge) return false;
       }
       return true;
     } catch (error) {
-      if (!(error instanceof UnsupportedJump)) throw error;
-      this.#isStuck = true;
-      return false;
+      if (error instanceof UnsupportedJump) return false;
+      throw error;
     }
   }
 
@@ -135,10 +145,7 @@ class Explorer {
       this.#steps++;
       this.#effort.step();
       if (place?.index !== index) place = this.#placeIn(image, index);
-      visit(graph, node, place, state.at);
-      for (const site of this.#options.sites?.get(index)?.get(state.at) ?? []) {
-        graph.site(node, Object.values(site).join(' '), site);
-      }
+      for (const { key, site } of this.#sites.at(index, state.at)) graph.site(node, key, site);
       const kind = instruction.code & 7;
       if (kind !== CLASS.jmp && kind !== CLASS.jmp32) {
         if (splitOperands(graph, state, instruction, node)) return;
@@ -168,6 +175,11 @@ class Explorer {
 
 /** The ability of programs to hold the address of a kernel function. */
 export const KFUNC_ADDRESS = 'kfunc-address';
+
+function functionsOf({ object, program }: ExploreOptions): number[] {
+  return program.functions.map((entry) => object.functions.indexOf(entry));
+}
+
 /** The program's own function, where its returns are asked for, is looked at for what r0 holds at its end. */
 function imageFor({ object, program, returns = false }: ExploreOptions): ProgramImage {
   const [entry] = program.functions;
@@ -210,7 +222,8 @@ function addFunctionAddresses(graph: GraphBuilder, root: RawNode, { object, prog
   for (const { name, kind, weak } of object.externs) {
     if (kind !== 'kfunc' || !names.has(name)) continue;
     const { index: there, node: inner } = graph.addNode();
-    graph.site(inner, `f${KFUNC_ADDRESS}`, { kind: 'feature', name: KFUNC_ADDRESS });
+    const site = { kind: 'feature', name: KFUNC_ADDRESS } as const;
+    graph.site(inner, keyOfSite(site), site);
     const { index: part, node } = graph.addNode();
     root.next.push(part);
     const address = weak ? graph.bind({ kind: 'symbol', name, type: 'function' }) : POINTER;
@@ -222,22 +235,5 @@ function addFunctionAddresses(graph: GraphBuilder, root: RawNode, { object, prog
       () => there,
       () => graph.addNode().index,
     );
-  }
-}
-
-function visit(
-  graph: GraphBuilder,
-  node: RawNode,
-  { function: { entry, relocations }, index }: Place,
-  at: number,
-): void {
-  const record = relocations.get(at);
-  if (record !== undefined) graph.site(node, `r${index} ${record}`, { kind: 'relocation', function: index, record });
-  const instruction = entry.instructions[at];
-  if (instruction?.code !== CODE_CALL) return;
-  const reference = entry.references.get(at);
-  if (reference?.kind === 'kfunc') graph.site(node, `k${reference.name}`, { kind: 'kfunc', name: reference.name });
-  else if (reference === undefined && instruction.source === 0) {
-    graph.site(node, `h${instruction.immediate}`, { kind: 'helper', number: instruction.immediate });
   }
 }

@@ -4,7 +4,9 @@ import { joinStates } from './join-states.ts';
 import { KeyCodes } from './key-codes.ts';
 import { copyState, innermost, placeKey, renumberIds, stateKey, type MachineState } from './machine-state.ts';
 import { compare } from './operations.ts';
+import { OpenNodes } from './open-nodes.ts';
 import type { ProgramImage } from './program-image.ts';
+import type { SitesLeft } from './sites-left.ts';
 import { hasAbility } from './stack-memory.ts';
 import { apply, isPointer, known, toExpression, UNKNOWN, type Expression, type Value } from './value.ts';
 
@@ -22,24 +24,31 @@ export class GraphBuilder {
   readonly sites: Site[] = [];
   readonly nodes: RawNode[] = [];
   readonly #joined: boolean;
+  readonly #left: SitesLeft | undefined;
   readonly #states: (MachineState | undefined)[] = [];
-  readonly #open: number[] = [];
-  /** Open ones at instructions that no state has come to before: followed first, so that all of a program is seen before its loops are. */
-  readonly #fresh: number[] = [];
+  readonly #open: OpenNodes = new OpenNodes();
   readonly #places: Set<number> = new Set();
-  /** Which of {@link nodes} stand in {@link #open} or {@link #fresh}. */
-  readonly #isOpen: boolean[] = [];
+  /** Which of {@link nodes} every kernel comes to. */
+  readonly #isCertain: boolean[] = [];
+  /** The node of all states after which nothing is left to find. */
+  #nothing: number | undefined;
   readonly #byKey: Map<string, number> = new Map();
   readonly #siteByKey: Map<string, number> = new Map();
+  /** Keys of {@link sites}. */
+  readonly #siteKeys: string[] = [];
   /** Ids of states that were met before are below this. */
   #lastId = 1_000_000;
   #keyText = 0;
 
-  /** `joined`: states at one place are united, which comes to an end always, and knows less. */
-  constructor(image: ProgramImage, bind: Bind, joined: boolean) {
+  /**
+   * `joined`: states at one place are united, which comes to an end always, and knows less. `left`: where something is left to find; other
+   * states are not followed. Default: all are.
+   */
+  constructor(image: ProgramImage, bind: Bind, { joined, left }: { joined: boolean; left?: SitesLeft | undefined }) {
     this.image = image;
     this.bind = bind;
     this.#joined = joined;
+    this.#left = left;
   }
 
   /** Whether the states that were met take more memory than one would want to spend. */
@@ -51,23 +60,43 @@ export class GraphBuilder {
   readonly freshId = (): number => ++this.#lastId;
 
   /** The next state to follow, with its node, emptied. */
-  takeOpen(): { state: MachineState; node: RawNode } | undefined {
-    for (let index = this.#takeIndex(); index !== undefined; index = this.#takeIndex()) {
-      this.#isOpen[index] = false;
+  takeOpen(): { index: number; state: MachineState; node: RawNode } | undefined {
+    for (let index = this.#open.take(); index !== undefined; index = this.#open.take()) {
       const [state, node] = [this.#states[index], this.nodes[index]];
-      if (state === undefined || node === undefined) continue;
+      if (state === undefined || node === undefined || this.#left?.isNothingAfter(state)) continue;
       node.sites = [];
       node.next = [];
       delete node.branch;
-      if (this.#joined) return { state: copyState(state), node };
+      if (this.#joined) return { index, state: copyState(state), node };
       this.#states[index] = undefined;
-      return { state, node };
+      return { index, state, node };
     }
     return undefined;
   }
 
-  #takeIndex(): number | undefined {
-    return this.#fresh.pop() ?? this.#open.pop();
+  /** Notes what every kernel comes to from the start, after that was made. */
+  begin(): void {
+    this.#isCertain[0] = true;
+    this.#spread(0);
+  }
+
+  /** Notes what every kernel comes to, after a node was followed. */
+  followed(index: number): void {
+    if (this.#isCertain[index]) this.#spread(index);
+  }
+
+  #spread(from: number): void {
+    const ways = [from];
+    for (let index = ways.pop(); index !== undefined; index = ways.pop()) {
+      const node = this.nodes[index];
+      for (const site of node?.sites ?? []) this.#left?.settle(this.#siteKeys[site] ?? '');
+      for (const next of node?.next ?? []) {
+        if (this.#isCertain[next]) continue;
+        this.#isCertain[next] = true;
+        this.#open.prefer(next);
+        ways.push(next);
+      }
+    }
   }
 
   /** A node without a state of its own. */
@@ -82,6 +111,7 @@ export class GraphBuilder {
     let position = this.#siteByKey.get(key);
     if (position === undefined) {
       position = this.sites.push(site) - 1;
+      this.#siteKeys.push(key);
       this.#siteByKey.set(key, position);
     }
     if (!node.sites.includes(position)) node.sites.push(position);
@@ -154,6 +184,7 @@ export class GraphBuilder {
 
   /** The node of a state, which the caller must not use any more. */
   intern(copy: MachineState): number {
+    if (this.#left?.isNothingAfter(copy)) return (this.#nothing ??= this.addNode().index);
     this.forget(copy);
     renumberIds(copy);
     const key = this.#joined ? placeKey(copy) : stateKey(copy, this.codes);
@@ -167,17 +198,15 @@ export class GraphBuilder {
       return index;
     }
     const before = this.#states[existing];
-    if (this.#joined && before !== undefined && joinStates(before, copy) && !this.#isOpen[existing])
-      this.#push(existing);
+    if (this.#joined && before !== undefined && joinStates(before, copy)) this.#push(existing);
     return existing;
   }
 
   #push(index: number): void {
     const state = this.#states[index];
     const place = state === undefined ? 0 : innermost(state).function * 2 ** 24 + state.at;
-    (this.#places.has(place) ? this.#open : this.#fresh).push(index);
+    this.#open.add(index, { fresh: !this.#places.has(place), certain: this.#isCertain[index] === true });
     this.#places.add(place);
-    this.#isOpen[index] = true;
   }
 }
 

@@ -29,6 +29,9 @@ const CALLBACK_RULES: ReadonlyMap<number, CallbackRule> = new Map<number, Callba
   [209, { callback: 2, args: (argument) => [POINTER, argument(3)] }],
 ]);
 
+/** Numbers of the helpers that take functions. */
+export const CALLBACK_HELPERS: ReadonlySet<number> = new Set(CALLBACK_RULES.keys());
+
 /** A function that a call may run. */
 export interface CallbackCall {
   index: number;

@@ -35,7 +35,7 @@ export class ProgramImage {
     const ready = this.#functions.get(index);
     const entry = this.object.functions[index];
     if (ready !== undefined || entry === undefined) return ready;
-    const image = prepare(entry, index === this.returnsOf);
+    const image = prepared(entry, index === this.returnsOf);
     this.#functions.set(index, image);
     return image;
   }
@@ -48,6 +48,19 @@ export class ProgramImage {
     const ordered = this.object.littleEndian ? [...bytes].toReversed() : [...bytes];
     return ordered.reduce((value, byte) => (value << 8n) | BigInt(byte), 0n);
   }
+}
+
+/** Programs share functions, and each is explored several times. */
+const images = {
+  plain: new WeakMap<BpfFunction, FunctionImage>(),
+  returning: new WeakMap<BpfFunction, FunctionImage>(),
+};
+
+function prepared(entry: BpfFunction, returns: boolean): FunctionImage {
+  const known = returns ? images.returning : images.plain;
+  let image = known.get(entry);
+  if (image === undefined) known.set(entry, (image = prepare(entry, returns)));
+  return image;
 }
 
 function prepare(entry: BpfFunction, returns: boolean): FunctionImage {

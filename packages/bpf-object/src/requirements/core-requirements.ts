@@ -7,7 +7,8 @@ import { formatAccess, parseSpec } from '../core/spec.ts';
 import { BpfObjectError } from '../errors.ts';
 import type { BpfFunction, BpfObject } from '../object/bpf-object.ts';
 import { CLASS, CODE_LOAD_IMM64, INSTRUCTION_SIZE } from '../object/instruction.ts';
-import { canFail, siteKey, type GuardedProgram } from './guards.ts';
+import { keyOfSite } from '../guards/program-sites.ts';
+import { canFail, type GuardedProgram } from './guards.ts';
 import { buildMinimalTypes } from './minimal-types.ts';
 import type { CoreRelocationRequirement, RequirementSet } from './requirement.ts';
 
@@ -50,7 +51,7 @@ export function relocatedInstruction(entry: BpfFunction, record: CoreRelocationR
 export interface CoreRequirements {
   /** The minimal types that the requirements refer to. */
   types: Uint8Array;
-  /** {@link siteKey} of a relocation → its requirement. */
+  /** {@link keyOfSite} of a relocation → its requirement. */
   bySite: Map<string, CoreRelocationRequirement>;
 }
 
@@ -102,7 +103,7 @@ function usesOf(btf: Btf, { program, reachOf }: GuardedProgram, indexes: Readonl
           instruction: relocatedInstruction(entry, record),
           guarded: canFail(record.kind) && reachOf(site) !== 'always',
           program: program.name,
-          site: siteKey(site),
+          site: keyOfSite(site),
         },
       ];
     }),

@@ -5,6 +5,7 @@ import type { Site } from '../guards/exploration.ts';
 import { Effort, KFUNC_ADDRESS } from '../guards/explore.ts';
 import type { GuardGraph } from '../guards/guard-graph.ts';
 import type { Parameters } from '../guards/program-guards.ts';
+import { keyOfSite } from '../guards/program-sites.ts';
 import { writeGuardGraph } from '../guards/write-graph.ts';
 import { helperName, helperNumber } from '../object/helper-names.ts';
 import { accessRequirement, addAccessRequirements } from './access-requirements.ts';
@@ -13,7 +14,7 @@ import { addCoreRequirements } from './core-requirements.ts';
 import { functionFeatures } from './function-features.ts';
 import { mapSizeFeatures } from './map-size-features.ts';
 import { helperForm } from './helper-form.ts';
-import { guardProgram, siteKey, type GuardedProgram } from './guards.ts';
+import { guardProgram, type GuardedProgram } from './guards.ts';
 import { addRules } from './program-rules.ts';
 import { RequirementSet, type Requirement } from './requirement.ts';
 
@@ -122,7 +123,7 @@ function requirementOf(
   object: BpfObject,
   bySite: ReadonlyMap<string, Requirement>,
 ): Requirement | undefined {
-  if (site.kind === 'relocation') return bySite.get(siteKey(site));
+  if (site.kind === 'relocation') return bySite.get(keyOfSite(site));
   if (site.kind === 'kfunc') {
     const extern = object.externs.find(({ name }) => name === site.name);
     return extern && kfuncRequirement(object, extern, program);

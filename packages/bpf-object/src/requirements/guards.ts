@@ -2,6 +2,7 @@ import { addWays, findRefusedAccesses } from '../accesses/find-refused-accesses.
 import type { RefusedAccess } from '../accesses/follow-accesses.ts';
 import { findProgramGuards, type Parameters, type ProgramGuards } from '../guards/program-guards.ts';
 import type { Site } from '../guards/exploration.ts';
+import { keyOfSite } from '../guards/program-sites.ts';
 import type { Effort } from '../guards/explore.ts';
 import type { BpfExtern, BpfFunction, BpfObject, BpfProgram } from '../object/bpf-object.ts';
 import { CLASS, type Instruction } from '../object/instruction.ts';
@@ -72,20 +73,15 @@ function guardSites(object: BpfObject, program: BpfProgram, parameters: Paramete
   const guards = findProgramGuards({ object, program, parameters, effort, sites: inContext });
   // Nothing is known about what is reached: all of it may or may not count.
   if (guards === undefined) return { program, contexts, reachOf: () => 'guarded', accesses };
-  const keys = guards.sites.map(siteKey);
+  const keys = guards.sites.map(keyOfSite);
   const always = new Set((guards.nodes[0]?.sites ?? []).map((site) => keys[site]));
   const reached = new Set(guards.nodes.flatMap(({ sites }) => sites.map((site) => keys[site])));
   const reachOf = (site: Site): Reach => {
-    const key = siteKey(site);
+    const key = keyOfSite(site);
     if (always.has(key)) return guards.approximate ? 'guarded' : 'always';
     return reached.has(key) ? 'guarded' : 'never';
   };
   return { program, guards, contexts, reachOf, accesses };
-}
-
-/** Equal for equal sites. */
-export function siteKey(site: Site): string {
-  return Object.values(site).join(' ');
 }
 
 /** Whether the program holds anything about the kernel that it could branch on. */
