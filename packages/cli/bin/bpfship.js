@@ -11,7 +11,9 @@ if (!supported) {
   process.exit(1);
 }
 const { existsSync } = await import('node:fs');
-const main = new URL('../dist/main.js', import.meta.url);
+// All of it in a few files, which load in a third of the time.
+const bundle = new URL('../bundle/main.js', import.meta.url);
+const main = existsSync(bundle) ? bundle : new URL('../dist/main.js', import.meta.url);
 if (!existsSync(main)) {
   process.stderr.write('Error: this checkout of bpfship is not built yet\nBuild it: npm ci && npm run build\n');
   process.exit(1);
