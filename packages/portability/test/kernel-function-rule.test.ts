@@ -9,14 +9,15 @@ function types(): Uint8Array {
   return builder.bytes();
 }
 
+const program = (name: string) => ({ name, section: 'struct_ops', type: 'struct_ops', hook: 'struct-ops' });
+
 it('a kernel that lets no program call kernel functions refuses the programs that do, though its BTF has the function', () => {
-  const program = (name: string) => ({ name, section: 'struct_ops', type: 'struct_ops', hook: 'struct-ops' });
   const calls = { kind: 'kfunc', value: 'tcp_slow_start', weak: false, programs: ['calls'] } as const;
   const calling = variant('one', [calls], { programs: [program('calls'), program('other')] });
   const outcomes = (able?: boolean): string[] => {
     const kernel = facts({ features: able === undefined ? {} : { 'kfunc-calls': able } });
     const { verdicts } = decide({ index: index(calling), facts: kernel, btf: types() });
-    return verdicts[0]!.programs.flatMap(({ outcome, findings }) => [outcome, ...findings.map(({ code }) => code)]);
+    return verdicts[0].programs.flatMap(({ outcome, findings }) => [outcome, ...findings.map(({ code }) => code)]);
   };
   expect(outcomes(false)).toEqual(['refused', 'kfunc-not-callable', 'loads']);
   expect(outcomes(true)).toEqual(['loads', 'loads']);

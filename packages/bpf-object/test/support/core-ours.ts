@@ -15,7 +15,7 @@ import {
 } from '../../src/index.ts';
 import type { Instruction } from '../../src/object/instruction.ts';
 import { addCoreRequirements } from '../../src/requirements/core-requirements.ts';
-import { siteKey } from '../../src/requirements/guards.ts';
+import { keyOfSite } from '../../src/guards/program-sites.ts';
 import { RequirementSet } from '../../src/requirements/requirement.ts';
 import type { CoreDecision } from './core-driver.ts';
 
@@ -86,7 +86,7 @@ export function decideFromIndex(bytes: Uint8Array, target: CoreTarget, loader: C
   }
   for (const [index, entry] of object.functions.entries()) {
     for (const [position, record] of entry.relocations.entries()) {
-      const requirement = bySite.get(siteKey({ kind: 'relocation', function: index, record: position }));
+      const requirement = bySite.get(keyOfSite({ kind: 'relocation', function: index, record: position }));
       const outcome = requirement === undefined ? undefined : outcomes.get(keyOf(requirement));
       if (outcome !== undefined)
         decisions.set(`${entry.name}#${record.index}`, wordDecision(outcome, entry, record, modules));
