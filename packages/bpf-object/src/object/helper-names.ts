@@ -38,6 +38,8 @@ const NAMES: readonly string[] = `
   .trim()
   .split(/\s+/);
 
+const NUMBERS: ReadonlyMap<string, number> = new Map(NAMES.map((name, number) => [`bpf_${name}`, number]));
+
 /** A helper's name, e.g. 181 → `bpf_loop`; `bpf_helper_<number>` for one that is newer than this list. */
 export function helperName(number: number): string {
   const name = NAMES[number];
@@ -46,8 +48,8 @@ export function helperName(number: number): string {
 
 /** The number of a helper, undefined for a name that is none of this list nor of {@link helperName}. */
 export function helperNumber(name: string): number | undefined {
+  const known = NUMBERS.get(name);
+  if (known !== undefined) return known;
   const [, unnamed] = /^bpf_helper_(\d{1,10})$/.exec(name) ?? [];
-  if (unnamed !== undefined) return Number(unnamed);
-  const number = name.startsWith('bpf_') ? NAMES.indexOf(name.slice(4)) : -1;
-  return number < 0 ? undefined : number;
+  return unnamed === undefined ? undefined : Number(unnamed);
 }

@@ -23,7 +23,7 @@ export class CallTrial {
     this.#instructions = instructions.bytes;
     this.#log = log.bytes;
     this.#attribute = bpf.attribute((attribute) => {
-      fillProgram(attribute, this.#arena, program, instructions.address);
+      fillProgram(attribute, this.#arena, program, { place: () => instructions.address });
       attribute.writeUInt32LE(1, 24);
       attribute.writeUInt32LE(LOG_SIZE, 28);
       attribute.writeBigUInt64LE(log.address, 32);

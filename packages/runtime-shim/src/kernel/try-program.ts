@@ -47,14 +47,42 @@ export interface TrialResult {
   log: string;
 }
 
+/** Memory that trials use one after the other: thousands of them are asked for when facts are exported. It is kept, some KB. */
+class Scratch {
+  readonly #arena = new Arena();
+  readonly log = this.#arena.allocate(LOG_SIZE);
+  readonly #instructions = this.#arena.allocate(MAX_PLACED);
+  readonly licence: bigint = this.#arena.string(LICENCE);
+
+  /** The instructions' address; undefined for those that do not fit. */
+  place(bytes: Uint8Array): bigint | undefined {
+    if (bytes.length > MAX_PLACED) return undefined;
+    this.#instructions.bytes.set(bytes);
+    return this.#instructions.address;
+  }
+}
+
+const LICENCE = 'GPL';
+/** Bytes of instructions that trials usually have at most. */
+const MAX_PLACED = 1024;
+const scratches = new WeakMap<Bpf, Scratch>();
+
+function scratchOf(bpf: Bpf): Scratch {
+  let scratch = scratches.get(bpf);
+  if (scratch === undefined) scratches.set(bpf, (scratch = new Scratch()));
+  return scratch;
+}
+
 /** Loads a program only to see whether it loads. */
 export function tryProgram(bpf: Bpf, program: TrialProgram): TrialResult {
   const number = PROGRAM_TYPES.indexOf(program.type);
   if (number < 0) return { result: -22, log: '' };
   using arena = new Arena();
-  const memory = arena.allocate(LOG_SIZE);
+  const scratch = scratchOf(bpf);
+  const memory = scratch.log;
+  memory.bytes[0] = 0;
   const result = bpf.call(COMMAND.programLoad, (attr) => {
-    fillProgram(attr, arena, program);
+    fillProgram(attr, arena, program, scratch);
     attr.writeUInt32LE(1, 24);
     attr.writeUInt32LE(LOG_SIZE, 28);
     attr.writeBigUInt64LE(memory.address, 32);
@@ -68,14 +96,20 @@ export function tryProgram(bpf: Bpf, program: TrialProgram): TrialResult {
   }
 }
 
-/** Writes `union bpf_attr` for BPF_PROG_LOAD. @param placed - where the instructions are already. Default: they are copied into the arena. */
-export function fillProgram(attr: Buffer, arena: Arena, program: TrialProgram, placed?: bigint): void {
+/** Where what a trial shares with others is already; the instructions where they fit. */
+interface Placed {
+  place: (instructions: Uint8Array) => bigint | undefined;
+  licence?: bigint;
+}
+
+/** Writes `union bpf_attr` for BPF_PROG_LOAD. What is not placed is copied into the arena. */
+export function fillProgram(attr: Buffer, arena: Arena, program: TrialProgram, placed?: Placed): void {
   const { type, instructions, flags = 0, btf } = program;
   const bytes = assemble(instructions);
   attr.writeUInt32LE(PROGRAM_TYPES.indexOf(type), 0);
   attr.writeUInt32LE(bytes.length / 8, 4);
-  attr.writeBigUInt64LE(placed ?? arena.copy(bytes), 8);
-  attr.writeBigUInt64LE(arena.string('GPL'), 16);
+  attr.writeBigUInt64LE(placed?.place(bytes) ?? arena.copy(bytes), 8);
+  attr.writeBigUInt64LE(placed?.licence ?? arena.string(LICENCE), 16);
   attr.writeUInt32LE(flags, 44);
   attr.writeUInt32LE(program.attachType ?? Math.max(ATTACH_TYPES.indexOf(EXPECTED_ATTACH_TYPE[type] ?? ''), 0), 68);
   if (btf) {

@@ -101,12 +101,11 @@ function wide(dst: number, src: number, imm: number): Instruction[] {
 
 /** Encodes instructions for this machine, which is little-endian on every platform that is supported. */
 export function assemble(instructions: readonly Instruction[]): Uint8Array {
-  const bytes = Buffer.alloc(instructions.length * 8);
+  const bytes = new Uint8Array(instructions.length * 8);
+  const words = new Int32Array(bytes.buffer);
   for (const [i, { code, dst = 0, src = 0, offset = 0, imm = 0 }] of instructions.entries()) {
-    bytes.writeUInt8(code, i * 8);
-    bytes.writeUInt8(dst | (src << 4), i * 8 + 1);
-    bytes.writeInt16LE(offset, i * 8 + 2);
-    bytes.writeInt32LE(imm, i * 8 + 4);
+    words[i * 2] = code | (dst << 8) | (src << 12) | (offset << 16);
+    words[i * 2 + 1] = imm;
   }
   return bytes;
 }

@@ -2,7 +2,7 @@ import { readFileSync } from 'node:fs';
 import { arch } from 'node:os';
 import { Arena } from './arena.ts';
 import { callError } from './errno.ts';
-import { type BtfIds, btfKey, findBtfIds, type ProbedKind } from './find-btf-ids.ts';
+import { type BtfIds, btfKey, findBtfIds, PROBED_TYPES, type ProbedKind } from './find-btf-ids.ts';
 import type { Native } from './library.ts';
 import { mountTracefs } from './mount-tracefs.ts';
 
@@ -142,7 +142,11 @@ export class Bpf {
   }
 
   #findInKernel(key: string): number | undefined {
-    return findBtfIds(this.#readKernelBtf(), [key])[key];
+    // One pass for all that probes ask for, since each takes some milliseconds.
+    const keys = [key, ...PROBED_TYPES.filter((each) => !this.#btfIds.has(each))];
+    const found = findBtfIds(this.#readKernelBtf(), keys);
+    for (const each of keys) this.#btfIds.set(each, found[each]);
+    return found[key];
   }
 
   #readKernelBtf(): Uint8Array {

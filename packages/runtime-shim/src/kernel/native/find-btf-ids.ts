@@ -31,6 +31,23 @@ export type ProbedKind = keyof typeof KINDS;
 /** Ids in the kernel's BTF, by `kind name`. */
 export type BtfIds = Readonly<Record<string, number>>;
 
+/** What probes of features look for, whatever the kernel. */
+export const PROBED_TYPES: readonly string[] = [
+  'func do_exit',
+  'func bpf_iter_num_new',
+  'func bpf_iter_num_destroy',
+  'func from_kuid',
+  'func bpf_fentry_test1',
+  'func call_usermodehelper',
+  'func bpf_iter_task',
+  'func bpf_lsm_file_open',
+  'typedef btf_trace_cgroup_mkdir',
+  'typedef btf_trace_sys_enter',
+  'var runqueues',
+  'var bpf_prog_active',
+  'var bpf_user_rnd_state',
+];
+
 /** The key of a type in {@link BtfIds}. */
 export function btfKey(kind: ProbedKind, name: string): string {
   return `${kind} ${name}`;
