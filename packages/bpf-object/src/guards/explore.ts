@@ -91,8 +91,8 @@ class Explorer {
     this.#effort = options.effort ?? new Effort();
     const image = imageFor(options);
     this.#sites = new ProgramSites(image, options.sites);
-    // What a program returns is no site of an instruction.
-    this.#left = options.returns ? undefined : new SitesLeft(image, this.#sites, functionsOf(options));
+    // What a program returns is no site of an instruction; and joined states are followed anew, after which a way that was certain may be gone.
+    this.#left = options.returns || joined ? undefined : new SitesLeft(image, this.#sites, functionsOf(options));
     this.#graph = new GraphBuilder(image, options.bind ?? variable, { joined, left: this.#left });
   }
 
