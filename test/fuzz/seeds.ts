@@ -4,6 +4,7 @@ import { basename, join } from 'node:path';
 import { deflateSync } from 'node:zlib';
 import { BtfBuilder, findSection, parseBtf, readElf } from '@bpfship/bpf-object';
 import { describeObject } from '@bpfship/devkit';
+import { PARAMETER } from './road.ts';
 import { compactBtf, minimalBtf } from '@bpfship/portability';
 
 const ROOT = join(import.meta.dirname, '..', '..');
@@ -37,9 +38,9 @@ export interface Seeds {
 export function createSeeds(folder: string): Seeds {
   const own = ['service', 'relocations', 'direct-access'].map((name) => compile(folder, name));
   const objects = [...own, ...fromCorpus(folder)].map((bytes) => bytes.slice());
-  const described = objects.flatMap((bytes) => {
+  const described = objects.flatMap((bytes, at) => {
     try {
-      return [describeObject(bytes, 'service.bpf.o')];
+      return [describeObject(bytes, 'service.bpf.o', at === 0 ? [PARAMETER] : [])];
     } catch {
       return [];
     }

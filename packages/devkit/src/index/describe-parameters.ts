@@ -43,13 +43,16 @@ function describe(
     const hint = `Write it outside of functions: const volatile __u32 ${name} = 0;`;
     throw invalid(built, `has no read-only variable "${name}", which "parameters" names`, hint);
   }
-  const { type, isVolatile } = behind(object.btf, id);
+  const { type, isVolatile } = variableType(object.btf, id);
   if (!isVolatile) {
     const hint = `Without volatile the compiler writes its value into the instructions: const volatile … ${name}`;
     throw invalid(built, `has a variable "${name}" that is not volatile, which "parameters" names`, hint);
   }
   const form = formOf(object.btf, type);
-  if (form === undefined) {
+  if (
+    form === undefined ||
+    variable.size !== (form.size ?? (form.type === 'bool' ? 1 : Number(form.type.slice(1)) / 8))
+  ) {
     const hint = 'Parameters are integers of 1, 2, 4 or 8 bytes, enums, bool, or char arrays of at most 4096 bytes.';
     throw invalid(built, `has a variable "${name}" of a type that no parameter has`, hint);
   }
@@ -64,17 +67,24 @@ function describe(
   return description === undefined ? described : { ...described, description };
 }
 
-/** The type behind a variable's qualifiers, and whether volatile is one of them, or one of the elements of an array. */
+/** Links of qualifiers and typedefs that are followed; real code has a handful. */
+const MAX_CHAIN = 64;
+
+/** The type behind a variable's qualifiers, and whether volatile is one of them. */
 function behind(btf: Btf, id: number): { type: BtfType; isVolatile: boolean } {
   let type = btf.type(id);
-  let isVolatile = false;
-  for (let link = 0; link < 64; link++) {
-    if (type.kind === 'volatile') isVolatile = true;
-    if (!('type' in type) || type.kind === 'ptr') break;
+  let isVolatile = type.kind === 'volatile';
+  for (let link = 0; link < MAX_CHAIN && 'type' in type && type.kind !== 'ptr'; link++) {
     type = btf.type(type.type);
+    if (type.kind === 'volatile') isVolatile = true;
   }
-  if (type.kind === 'array') isVolatile ||= behind(btf, type.elementType).isVolatile;
   return { type, isVolatile };
+}
+
+/** Qualifiers of an array stand at its elements. */
+function variableType(btf: Btf, id: number): { type: BtfType; isVolatile: boolean } {
+  const { type, isVolatile } = behind(btf, id);
+  return { type, isVolatile: isVolatile || (type.kind === 'array' && behind(btf, type.elementType).isVolatile) };
 }
 
 function formOf(btf: Btf, type: BtfType): { type: ParameterType; size?: number } | undefined {
