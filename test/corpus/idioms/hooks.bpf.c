@@ -22,6 +22,7 @@ SEC("tp_btf/sched_switch") int any_tp_btf(void *ctx) { return 0; }
 SEC("tp_btf/bpfship_no_such_event") int bad_tp_btf(void *ctx) { return 0; }
 SEC("fentry/vfs_read") int any_fentry(void *ctx) { return 0; }
 SEC("fexit/vfs_read") int any_fexit(void *ctx) { return 0; }
+SEC("fexit/do_exit") int dep_fexit_noreturn(void *ctx) { return 0; }
 SEC("fentry.s/__x64_sys_getpgid") int dep_fentry_sleepable(void *ctx) { return 0; }
 SEC("fentry.s/vfs_read") int dep_fentry_sleepable_refused(void *ctx) { return 0; }
 SEC("fmod_ret/security_file_open") int any_fmod_ret(void *ctx) { return 0; }
