@@ -55,7 +55,12 @@ describe('accesses to contexts', () => {
 
   it('say where a number was added to the pointer itself', () => {
     expect(accessesOf('context-field', 'moved')).toEqual([]);
-    expect(requirements).toContainEqual({ kind: 'feature', value: 'moved-context-pointer', programs: ['moved'] });
+    expect(accessesOf('context-field', 'moved_either_way')).toEqual([]);
+    expect(requirements).toContainEqual({
+      kind: 'feature',
+      value: 'moved-context-pointer',
+      programs: ['moved', 'moved_either_way'],
+    });
   });
 
   it('may be guarded', () => {

@@ -10,7 +10,7 @@ export interface ContextAccess {
   access: AccessKind;
   /** A number was added to the pointer itself before. */
   moved?: true;
-  /** A relocation decides the offset; the one given is that of the object's own types. */
+  /** Not known here, since a relocation or the way to it decides: the offset given is that of the object's own types, or 0. */
   relocated?: true;
 }
 

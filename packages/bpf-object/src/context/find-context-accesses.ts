@@ -3,8 +3,17 @@ import { CLASS, CODE_CALL, CODE_LOAD_IMM64, INSTRUCTION_SIZE, type Instruction }
 import { successors } from '../requirements/function-features.ts';
 import type { ContextAccess, ContextAccesses } from './context-access.ts';
 
-/** Where a pointer points: into the context, into the function's own stack frame, or to a function. */
-type Target = { kind: 'context' | 'stack'; offset: number; relocated?: true } | { kind: 'function'; index: number };
+/**
+ * Where a pointer points: into the context, into the function's own stack frame, or to a function; or to the context with some number other
+ * than 0 added, which may differ from way to way. Such numbers are followed too.
+ */
+type Target =
+  | { kind: 'context' | 'stack'; offset: number; relocated?: true }
+  | { kind: 'function'; index: number }
+  | { kind: 'moved-context' }
+  | { kind: 'nonzero' };
+const MOVED: Target = { kind: 'moved-context' };
+const NONZERO: Target = { kind: 'nonzero' };
 /** Known pointers by register (0 to 9), or by offset in the frame (below 0). */
 type Pointers = ReadonlyMap<number, Target>;
 
@@ -91,6 +100,7 @@ function meet(states: (Pointers | undefined)[], at: number, coming: Pointers): b
 function isSame(a: Target, b: Target | undefined): boolean {
   if (a === b || b === undefined) return a === b;
   if (a.kind === 'function') return b.kind === 'function' && a.index === b.index;
+  if (a.kind === 'moved-context' || a.kind === 'nonzero') return a.kind === b.kind;
   return a.kind === b.kind && a.offset === b.offset && a.relocated === b.relocated;
 }
 
@@ -105,10 +115,11 @@ function accessOf(pointers: Pointers, instruction: Instruction, isRelocated: boo
   if (!isLoad && kind !== CLASS.st && kind !== CLASS.stx) return undefined;
   if (kind === CLASS.stx && (code & MODE_MASK) === MODE_ATOMIC) return undefined;
   const base = pointerIn(pointers, isLoad ? source : destination);
+  const access = isLoad ? 'read' : kind === CLASS.st ? 'write-number' : 'write';
+  if (base?.kind === 'moved-context') return { offset: 0, size: sizeOf(code), access, moved: true, relocated: true };
   if (base?.kind !== 'context') return undefined;
   // Beyond what any kernel's context has, and an index writes.
   if (Math.abs(base.offset + offset) > MAX_OFFSET) return undefined;
-  const access = isLoad ? 'read' : kind === CLASS.st ? 'write-number' : 'write';
   return {
     offset: base.offset + offset,
     size: sizeOf(code),
@@ -161,14 +172,22 @@ function withPointer(pointers: Pointers, place: number, target: Target | undefin
   return changed;
 }
 
-/** Moves, and constants that are added. */
+/** Moves, and numbers that are added. */
 function calculate(pointers: Pointers, instruction: Instruction, isRelocated: boolean): Target | undefined {
   const { code, destination, source, offset, immediate } = instruction;
   if (code === 0xbf && offset === 0) return pointerIn(pointers, source);
+  if (code === 0xb7 || code === 0xb4) return immediate === 0 || isRelocated ? undefined : NONZERO;
   const before = pointers.get(destination);
-  if (code !== 0x07 || before === undefined || before.kind === 'function') return undefined;
+  if (code === 0x0f)
+    return isMoved(before, pointers.get(source)) || isMoved(pointers.get(source), before) ? MOVED : undefined;
+  if (code !== 0x07 || (before?.kind !== 'context' && before?.kind !== 'stack')) return undefined;
   const { kind, relocated } = before;
   return { kind, offset: before.offset + immediate, ...(isRelocated || relocated ? { relocated: true } : {}) };
+}
+
+/** Whether a context comes away from its start where the number is added. */
+function isMoved(pointer: Target | undefined, added: Target | undefined): boolean {
+  return pointer?.kind === 'context' && pointer.offset === 0 && !pointer.relocated && added?.kind === 'nonzero';
 }
 
 function store(pointers: Pointers, { code, destination, source, offset }: Instruction): Pointers {

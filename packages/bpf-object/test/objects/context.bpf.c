@@ -55,6 +55,18 @@ SEC("tc") int moved(void *ctx)
 	return AT(__u32, 0);
 }
 
+SEC("tc") int moved_either_way(void *ctx)
+{
+	asm volatile("r1 = 8; if %1 == 0 goto +1; r1 = 16; %0 += r1" : "+r"(ctx) : "r"(bpf_get_prandom_u32()) : "r1");
+	return AT(__u32, 0);
+}
+
+SEC("tc") int moved_or_not(void *ctx)
+{
+	asm volatile("r1 = 8; if %1 == 0 goto +1; r1 = 0; %0 += r1" : "+r"(ctx) : "r"(bpf_get_prandom_u32()) : "r1");
+	return AT(__u32, 0);
+}
+
 SEC("fexit/vfs_read") int returned(__u64 *ctx)
 {
 	return ctx[4] != 0 && ctx[0] != 0;
