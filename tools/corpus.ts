@@ -70,7 +70,7 @@ function noteOrigin({ name, objects, failures, drifted, unavailable }: Collected
 const paths = collectSets();
 const described = new Map([...paths].map(([set, files]) => [set, describeObjects(files)]));
 const results: KernelResult[] = [];
-for (const kernel of kernels.length > 0 ? kernels : [...KERNEL_SERIES.filter((name) => !name.includes('-')), HOST]) {
+for (const kernel of kernels.length > 0 ? kernels : [...KERNEL_SERIES, HOST]) {
   const measured = await measure(kernel, paths);
   for (const { set, release, compared } of measured)
     console.log(`${set} on ${kernel} (${release}): ${JSON.stringify(countComparisons(compared))}`);

@@ -70,7 +70,7 @@ async function boot(options: {
     if (needed !== undefined) writeFileSync(neededPath, JSON.stringify(needed));
     const guest = {
       kernel,
-      driver: compileDriver(work),
+      driver: compileDriver(work, kernel === HOST ? undefined : fetchKernel(kernel).architecture),
       objects: missing,
       output,
       ...(needed === undefined ? {} : { neededPath }),

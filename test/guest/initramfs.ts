@@ -1,14 +1,16 @@
 import { spawnSync } from 'node:child_process';
 import { createHash } from 'node:crypto';
 import { createReadStream, createWriteStream, existsSync, mkdirSync, mkdtempSync, readFileSync } from 'node:fs';
-import { readdirSync, realpathSync, renameSync, rmSync, statSync, writeFileSync } from 'node:fs';
-import { basename, join } from 'node:path';
+import { readdirSync, renameSync, rmSync, statSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
 import { pipeline } from 'node:stream/promises';
 import { CACHE } from '../../tools/machine/debian-archive.ts';
-import type { GuestKernel } from '../../tools/machine/kernels.ts';
+import type { GuestArchitecture, GuestKernel } from '../../tools/machine/kernels.ts';
 import { hasCommand } from '../../tools/machine/system-packages.ts';
 import { copyTree, linkTo, packTree } from './cpio.ts';
+import { foreignPrograms } from './foreign-programs.ts';
 import { copyModules } from './guest-modules.ts';
+import { type GuestProgram, ownPrograms } from './own-programs.ts';
 import { initScript } from './init-script.ts';
 import { collectRuntimeFiles, workspaceLinks } from './runtime-files.ts';
 
@@ -36,7 +38,7 @@ export interface GuestContent {
  * bpftool), which is kept between runs, and then this repository's packages, the kernel's modules and what is given.
  */
 export async function writeInitramfs(path: string, content: GuestContent): Promise<void> {
-  const base = writeBase();
+  const base = writeBase(content.kernel.architecture);
   const root = `${path}.root`;
   const archive = `${path}.top`;
   try {
@@ -59,7 +61,9 @@ function writeTop(root: string, { kernel, files, command, network, modules: furt
   const wanted = [...MODULES, ...(network ? NETWORK_MODULES : []), ...further];
   const modules = copyModules(join(root, 'modules'), kernel, wanted);
   writeFileSync(join(root, 'command.sh'), `${command}\n`);
-  writeFileSync(join(root, 'init'), initScript({ modules, network }), { mode: 0o755 });
+  writeFileSync(join(root, 'init'), initScript({ modules, network, architecture: kernel.architecture }), {
+    mode: 0o755,
+  });
 }
 
 /** Sources, maps, types and other platforms' binaries: two thirds of the bytes. */
@@ -68,15 +72,15 @@ function isNeededAtRunTime(path: string): boolean {
 }
 
 /** The archive that every guest has; written again when a program or library of this machine has changed. @returns its path. */
-function writeBase(): string {
-  const programs = basePrograms();
+function writeBase(architecture: GuestArchitecture): string {
+  const programs = architecture === 'arm64' ? foreignPrograms() : ownPrograms();
   const key = createHash('sha256')
     .update(readFileSync(import.meta.filename))
     .update(JSON.stringify(programs.map(describeSource)))
     .digest('hex')
     .slice(0, 16);
   const folder = join(CACHE, 'guest');
-  const path = join(folder, `base-${key}.cpio`);
+  const path = join(folder, `base-${architecture}-${key}.cpio`);
   if (existsSync(path)) return path;
   mkdirSync(folder, { recursive: true });
   const work = mkdtempSync(join(folder, 'part-'));
@@ -87,7 +91,7 @@ function writeBase(): string {
     for (const { from, to } of programs) copyTree(from, join(root, to));
     strip(join(root, 'bin', 'node'));
     packTree(root, join(work, 'base.cpio'));
-    for (const old of readdirSync(folder).filter((name) => name.startsWith('base-')))
+    for (const old of readdirSync(folder).filter((name) => name.startsWith(`base-${architecture}-`)))
       rmSync(join(folder, old), { force: true });
     renameSync(join(work, 'base.cpio'), path);
   } finally {
@@ -96,28 +100,7 @@ function writeBase(): string {
   return path;
 }
 
-interface Source {
-  /** Real path on this machine. */
-  from: string;
-  /** Path in the guest. */
-  to: string;
-}
-
-/** The programs with the libraries that they are linked with. The Node is the one that runs the tests. */
-function basePrograms(): Source[] {
-  const programs: Source[] = [
-    { from: commandPath('busybox'), to: '/bin/busybox' },
-    { from: process.execPath, to: '/bin/node' },
-    { from: commandPath('ip'), to: '/bin/iproute2' },
-    { from: libraryPath('libbpf.so.1'), to: '/usr/lib/x86_64-linux-gnu/libbpf.so.1' },
-  ];
-  if (hasCommand('bpftool')) programs.push({ from: commandPath('bpftool'), to: '/bin/bpftool' });
-  const libraries = programs.flatMap(({ from }) => linkedLibraries(realpathSync(from)));
-  const sources = [...programs, ...libraries.map((path) => ({ from: path, to: path }))];
-  return [...new Map(sources.map(({ from, to }) => [to, { from: realpathSync(from), to }])).values()];
-}
-
-function describeSource({ from, to }: Source): unknown[] {
+function describeSource({ from, to }: GuestProgram): unknown[] {
   const { size, mtimeMs } = statSync(from);
   return [from, to, size, mtimeMs];
 }
@@ -125,24 +108,6 @@ function describeSource({ from, to }: Source): unknown[] {
 /** A third of Node's binary is symbols, which the guest would unpack at every boot. */
 function strip(path: string): void {
   const program = ['llvm-strip', 'strip'].find((name) => hasCommand(name));
+  // Those of binutils know only this machine's own programs: what they cannot read they leave as it is.
   if (program !== undefined) spawnSync(program, [path]);
-}
-
-function libraryPath(name: string): string {
-  const folders = ['/usr/lib/x86_64-linux-gnu', '/lib/x86_64-linux-gnu', '/usr/lib64', '/usr/lib'];
-  const folder = folders.find((path) => existsSync(join(path, name)));
-  if (folder === undefined) throw new Error(`${name} is not installed`);
-  return join(folder, name);
-}
-
-function linkedLibraries(path: string): string[] {
-  const { stdout } = spawnSync('ldd', [path], { encoding: 'utf8' });
-  return [...stdout.matchAll(/(\/\S+)(?= \(0x)/g)].map((match) => match[1] ?? '');
-}
-
-function commandPath(name: string): string {
-  const folders = [...(process.env['PATH'] ?? '').split(':'), '/usr/sbin', '/sbin', '/bin', '/usr/bin'];
-  const found = folders.map((folder) => join(folder, basename(name))).find((path) => existsSync(path));
-  if (found === undefined) throw new Error(`${name} is not installed`);
-  return found;
 }

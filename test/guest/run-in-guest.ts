@@ -2,7 +2,7 @@ import { spawn } from 'node:child_process';
 import { existsSync, mkdtempSync, readFileSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { fetchKernel } from '../../tools/machine/kernels.ts';
+import { fetchKernel, type GuestKernel } from '../../tools/machine/kernels.ts';
 import { hasCommand } from '../../tools/machine/system-packages.ts';
 import { BOOT_MARKER, EXIT_MARKER } from './init-script.ts';
 import { type GuestContent, writeInitramfs } from './initramfs.ts';
@@ -57,8 +57,7 @@ export async function runInGuest(run: GuestRun): Promise<GuestResult> {
     const network = (run.hostPorts ?? []).length > 0;
     const modules = [...(run.disk === undefined ? [] : DISK_MODULES), ...(run.modules ?? [])];
     await writeInitramfs(initrd, { kernel, files: run.files, command: run.command, network, modules });
-    const boot = (): Promise<Omit<GuestResult, 'release'>> =>
-      bootOnce(kernel.vmlinuz, initrd, join(folder, 'report'), run);
+    const boot = (): Promise<Omit<GuestResult, 'release'>> => bootOnce(kernel, initrd, join(folder, 'report'), run);
     let result = await boot();
     // A crash of the emulated machine itself is no answer; it happens about once in a hundred boots.
     if (result.failure === 'crash') result = await boot();
@@ -69,23 +68,21 @@ export async function runInGuest(run: GuestRun): Promise<GuestResult> {
 }
 
 async function bootOnce(
-  vmlinuz: string,
+  { vmlinuz, architecture }: GuestKernel,
   initrd: string,
   report: string,
   run: GuestRun,
 ): Promise<Omit<GuestResult, 'release'>> {
   rmSync(report, { force: true });
-  const qemu = [
-    'qemu-system-x86_64',
-    ...qemuArguments({
-      vmlinuz,
-      initrd,
-      report,
-      memoryMb: run.memoryMb ?? 2048,
-      hostPorts: run.hostPorts ?? [],
-      ...(run.disk === undefined ? {} : { disk: run.disk }),
-    }),
-  ];
+  const qemu = qemuArguments({
+    architecture,
+    vmlinuz,
+    initrd,
+    report,
+    memoryMb: run.memoryMb ?? 2048,
+    hostPorts: run.hostPorts ?? [],
+    ...(run.disk === undefined ? {} : { disk: run.disk }),
+  });
   // The guest dies with this process, even when that is killed.
   const [program = '', ...args] = hasCommand('setpriv') ? ['setpriv', '--pdeathsig', 'KILL', ...qemu] : qemu;
   const begin = performance.now();

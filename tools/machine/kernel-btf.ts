@@ -1,12 +1,9 @@
 import { spawnSync } from 'node:child_process';
-import { existsSync, readdirSync, readFileSync, renameSync, writeFileSync } from 'node:fs';
+import { existsSync, readFileSync, renameSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { gunzipSync, zstdDecompressSync } from 'node:zlib';
-import { CACHE, fetchDebianPackages } from './debian-archive.ts';
-import { fetchKernel, KERNEL_SERIES } from './kernels.ts';
-
-/** The kernel for arm64: none boots it here by default, but its types answer all the same. */
-const ARM64_SERIES = '6.12-arm64';
+import { CACHE } from './debian-archive.ts';
+import { ARM64_SERIES, fetchKernel, KERNEL_SERIES } from './kernels.ts';
 
 /** Series whose BTF can be had; see {@link kernelBtf}. */
 export const BTF_SERIES: readonly string[] = [...KERNEL_SERIES, ARM64_SERIES];
@@ -15,20 +12,11 @@ export const BTF_SERIES: readonly string[] = [...KERNEL_SERIES, ARM64_SERIES];
 export function kernelBtf(series: string): string {
   const file = join(CACHE, 'kernels', series, 'vmlinux.btf');
   if (existsSync(file)) return file;
-  const btf = cutBtf(decompress(readFileSync(series === ARM64_SERIES ? fetchArm64() : fetchKernel(series).vmlinuz)));
+  const btf = cutBtf(decompress(readFileSync(fetchKernel(series).vmlinuz)));
   const part = `${file}.${process.pid}.part`;
   writeFileSync(part, btf);
   renameSync(part, file);
   return file;
-}
-
-/** Fetches the arm64 kernel. @returns the path of its image. */
-function fetchArm64(): string {
-  const folder = join(CACHE, 'kernels', ARM64_SERIES);
-  fetchDebianPackages('trixie', ['~^linux-image-6\\.12\\.[0-9]+\\+deb13-cloud-arm64$'], folder, 'arm64');
-  const image = readdirSync(join(folder, 'boot')).find((name) => name.startsWith('vmlinuz-'));
-  if (image === undefined) throw new Error(`the package of kernel ${ARM64_SERIES} holds no vmlinuz`);
-  return join(folder, 'boot', image);
 }
 
 /** The kernel inside an image: x86 boot protocol (Documentation/arch/x86/boot.rst), EFI zboot, plain gzip, or not compressed. */
