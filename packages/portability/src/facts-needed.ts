@@ -3,7 +3,12 @@ import type { GuardOperand, Requirement, Variant } from '@bpfship/media-types';
 /** Features that following any guard graph asks for (spec/guards.md, "Verifier abilities"). */
 const FOR_EVERY_GRAPH = ['stack-scalar-spills', 'readonly-map-constants', 'nonnull-btf-pointers'];
 /** Features that arguments of hooks ask for. */
-const POINTER_ARGUMENTS = ['number-pointer-arguments', 'pointer-pointer-arguments', 'narrow-pointer-arguments'];
+const POINTER_ARGUMENTS = [
+  'number-pointer-arguments',
+  'const-void-pointer-arguments',
+  'pointer-pointer-arguments',
+  'narrow-pointer-arguments',
+];
 /** Names that the loader answers by itself, and the feature that says what. */
 const LOADER_FEATURES: ReadonlyMap<string, string> = new Map([
   ['LINUX_HAS_BPF_COOKIE', 'bpf-cookie'],

@@ -13,6 +13,8 @@ ARGUMENT(any_tp_exec_third, "tp_btf/sched_process_exec", 2)
 ARGUMENT(bad_tp_exec_fourth, "tp_btf/sched_process_exec", 3)
 ARGUMENT(any_sys_enter_second, "tp_btf/sys_enter", 1)
 ARGUMENT(bad_sys_enter_third, "tp_btf/sys_enter", 2)
+// A pointer to const void
+ARGUMENT(dep_tp_const_void, "tp_btf/kfree", 1)
 ARGUMENT(any_fentry_last, "fentry/vfs_read", 3)
 ARGUMENT(bad_fentry_return, "fentry/vfs_read", 4)
 ARGUMENT(any_fexit_return, "fexit/vfs_read", 4)

@@ -6,8 +6,8 @@ export interface ParameterShape {
   kind: 'void' | 'number' | 'struct' | 'union' | 'pointer' | 'other';
   /** In bytes; 0 for `void` and `other`. */
   size: number;
-  /** What a pointer points to; `byte`: an integer of one byte, as in text. */
-  to?: 'void' | 'byte' | 'number' | 'struct' | 'pointer' | 'other';
+  /** What a pointer points to; `byte`: an integer of one byte, as in text; `qualified-void`: void behind `const`, `volatile` or a typedef. */
+  to?: 'void' | 'qualified-void' | 'byte' | 'number' | 'struct' | 'pointer' | 'other';
 }
 
 /** Parameters and result of a function. */
@@ -48,7 +48,7 @@ function shapeOf(btf: Btf, id: number): ParameterShape {
 function pointeeOf(btf: Btf, id: number): NonNullable<ParameterShape['to']> {
   const type = skipModifiers(btf, id);
   const { kind } = type;
-  if (kind === 'void') return 'void';
+  if (kind === 'void') return id === 0 ? 'void' : 'qualified-void';
   if (type.kind === 'int') return type.size === 1 ? 'byte' : 'number';
   if (kind === 'struct' || kind === 'union') return 'struct';
   return kind === 'ptr' ? 'pointer' : 'other';

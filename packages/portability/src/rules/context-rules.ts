@@ -131,6 +131,8 @@ export function checkHookArgument(requirement: HookArgumentRequirement, context:
   if (whole === undefined)
     return unknown('hook-argument-unknown', `it is not known whether the kernel lets ${what}: a pointer has 8 bytes`);
   if (argument.to === 'pointer' || argument.to === 'other') return pointerAnswer(argument.to, refused, context, what);
+  if (argument.to === 'qualified-void' && lookUp(context.facts.features, 'const-void-pointer-arguments') === false)
+    return refused('it is a pointer to const void');
   return argument.to === 'number' && lookUp(context.facts.features, 'number-pointer-arguments') === false
     ? refused('it is a pointer to a number')
     : 'met';

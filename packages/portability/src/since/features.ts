@@ -64,5 +64,6 @@ export const FEATURES_SINCE: ReadonlyMap<string, string> = new Map([
   ['kprobe-session', '6.10'],
   ['uprobe-session', '6.13'],
   ['load-acquire', '6.15'],
+  ['const-void-pointer-arguments', '6.16'],
   ['signed-loader', '6.18'],
 ]);

@@ -47,6 +47,8 @@ export const HOOK_PROGRAMS: Readonly<Record<string, FeatureProbe>> = {
   'struct-arguments': atFunction('from_kuid', [MOV_R0_0, EXIT]),
   // Arguments that point to numbers of more than a byte, as numbers (5.17): the position in a file is one.
   'number-pointer-arguments': atFunction('vfs_read', [load(8, 2, 1, 24), MOV_R0_0, EXIT]),
+  // Arguments that point to const void (6.16): the memory that is freed is one.
+  'const-void-pointer-arguments': atTracepoint('kfree', load(8, 2, 1, 8), /is not a struct/),
   // A part of a pointer among the arguments (up to 6.12): of the registers at a system call
   'narrow-pointer-arguments': atTracepoint('sys_enter', load(4, 2, 1, 0), /size 4 must be 8/),
   // Arguments that point to pointers, as numbers (7.1): argv is one.
