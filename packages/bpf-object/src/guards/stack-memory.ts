@@ -12,7 +12,10 @@ interface Slot {
   value: Value;
   /** Written as an immediate, which older verifiers do not follow. */
   immediate: boolean;
-  /** What is left of a register of zero that was written over in part: only some verifiers still know that it is zero. */
+  /**
+   * What is left of eight bytes of zero, from a register or a number in the store itself, that were written over in part: verifiers that
+   * keep them as a register (6.9, check_stack_write_fixed_off) no longer know that it is zero.
+   */
   rest?: true;
 }
 
@@ -108,7 +111,7 @@ export class StackMemory {
       this.#slots.delete(start);
       // Bytes of zero stay zero beside those that were written.
       if (!isZero(slot)) continue;
-      if (slot.size === SLOT_SIZE && !slot.immediate) slot = { ...slot, rest: true };
+      if (slot.size === SLOT_SIZE) slot = { ...slot, rest: true };
       if (start < offset) this.#slots.set(start, { ...slot, size: offset - start });
       const end = start + slot.size;
       if (end > offset + size) this.#slots.set(offset + size, { ...slot, size: end - offset - size });
