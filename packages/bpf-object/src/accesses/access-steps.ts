@@ -1,3 +1,4 @@
+import { isFixedOffset } from '../context/fixed-layout.ts';
 import { immediateOf, wideImmediate } from '../guards/execute.ts';
 import { arithmeticName } from '../guards/operations.ts';
 import { accessSize } from '../guards/stack-use.ts';
@@ -238,8 +239,8 @@ function load(state: AccessState, instruction: Instruction, context: AccessConte
   const { code, destination, source, offset } = instruction;
   const base = readValue(state, source);
   const size = accessSize(code);
-  const isRelocated = context.function.relocations.has(state.at);
-  if (!isRelocated && refuses(state, base, offset, size, context)) return false;
+  const isRelocated = isRelocatedAt(state, base, context);
+  if (refusesLoad(state, base, { offset, size, isRelocated }, context)) return false;
   const value =
     isRelocated && base.kind === 'pointer' ? ANY : loaded(state, base, { offset, size, isRelocated }, context);
   state.registers[destination] = (code & 0xe0) === 0x80 ? calculateWith(`sext${size * 8}`, value, value) : value;
@@ -257,6 +258,23 @@ function refuses(
   const fault = faultOf(base, offset, BigInt(size));
   if (fault) claim(state, fault.memory, fault.fault);
   return fault !== undefined;
+}
+
+/** Whether the loader changes the offset at the state's instruction from kernel to kernel. */
+function isRelocatedAt(
+  { at }: AccessState,
+  base: AccessValue,
+  { function: { entry, relocations }, image }: AccessContext,
+): boolean {
+  const record = entry.relocations[relocations.get(at) ?? -1];
+  return record !== undefined && !(base.kind === 'context' && isFixedOffset(image.object.btf, record));
+}
+
+/** A field's offset is 0 or more on every kernel: where a packet has no byte there, it has none further on. */
+function refusesLoad(state: AccessState, base: AccessValue, access: Loaded, context: AccessContext): boolean {
+  const { offset, size, isRelocated } = access;
+  if (!isRelocated) return refuses(state, base, offset, size, context);
+  return base.kind === 'packet' && base.offset >= 0 && refuses(state, base, 0, 1, context);
 }
 
 interface Loaded {

@@ -2,6 +2,7 @@ import type { BpfFunction, BpfObject, BpfProgram } from '../object/bpf-object.ts
 import { CLASS, CODE_CALL, CODE_LOAD_IMM64, INSTRUCTION_SIZE, type Instruction } from '../object/instruction.ts';
 import { successors } from '../requirements/function-features.ts';
 import type { ContextAccess, ContextAccesses } from './context-access.ts';
+import { isFixedOffset } from './fixed-layout.ts';
 
 /**
  * Where a pointer points: into the context, into the function's own stack frame, or to a function; or to the context with some number other
@@ -53,16 +54,29 @@ export function findContextAccesses(object: BpfObject, program: BpfProgram): Con
     done.add(key);
     const accesses = found.get(index) ?? new Map<number, ContextAccess>();
     found.set(index, accesses);
-    followFunction(entry, start, accesses, (callee, args) => open.push([callee, args]));
+    const relocated = relocatedAt(object, entry);
+    followFunction({ entry, relocated, accesses, enter: (callee, args) => open.push([callee, args]) }, start);
   }
   return found;
 }
 
 type Enter = (callee: number, args: Pointers) => void;
 
-function followFunction(entry: BpfFunction, start: Pointers, accesses: Map<number, ContextAccess>, enter: Enter): void {
-  const { instructions, offset, relocations } = entry;
-  const relocated = new Set(relocations.map((record) => (record.offset - offset) / INSTRUCTION_SIZE));
+/** Instructions whose offset or number the loader changes from kernel to kernel. */
+function relocatedAt({ btf }: BpfObject, { offset, relocations }: BpfFunction): ReadonlySet<number> {
+  const moving = relocations.filter((record) => !isFixedOffset(btf, record));
+  return new Set(moving.map((record) => (record.offset - offset) / INSTRUCTION_SIZE));
+}
+
+interface Followed {
+  entry: BpfFunction;
+  relocated: ReadonlySet<number>;
+  accesses: Map<number, ContextAccess>;
+  enter: Enter;
+}
+
+function followFunction({ entry, relocated, accesses, enter }: Followed, start: Pointers): void {
+  const { instructions } = entry;
   const states: (Pointers | undefined)[] = [start];
   const open = [0];
   for (let at = open.pop(); at !== undefined; at = open.pop()) {
