@@ -84,6 +84,7 @@ function runChecks(): { passed: number; failed: number } {
     check('lint', join(bin, 'oxlint'), ['--type-aware']),
     check('format', join(bin, 'oxfmt'), ['--check']),
     check('types of tools and tests', join(bin, 'tsc'), ['-p', 'tools']),
+    check('types of the packages’ tests', join(bin, 'tsc'), ['-p', join('tools', 'tsconfig.tests.json')]),
     check('generated files', process.execPath, [join(ROOT, 'tools', 'docs.ts'), '--check']),
   ];
   const passed = results.filter(Boolean).length;

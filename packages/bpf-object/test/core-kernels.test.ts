@@ -92,7 +92,7 @@ function questionsAbout(btf: Btf): { type: BtfComposite | BtfEnum; questions: Qu
 
 function place({ kind, part }: Question, type: BtfComposite | BtfEnum): CoreRelocation | undefined {
   if (part === undefined) return { kind, typeId: type.id, access: '0' };
-  const parts = type.kind === 'struct' || type.kind === 'union' ? type.members : type.values;
+  const parts: readonly { name: string }[] = 'members' in type ? type.members : type.values;
   const index = parts.findIndex(({ name }) => name === part);
   if (index < 0) return undefined;
   return { kind, typeId: type.id, access: kind.startsWith('field-') ? `0:${index}` : String(index) };
@@ -110,6 +110,7 @@ function writeObject(path: string, btf: Btf, type: BtfComposite | BtfEnum, quest
     const answer = relocation && resolveCoreRelocation(local, relocation, local);
     // An immediate operand is signed 32-bit; libbpf compares it with the original value.
     if (
+      relocation === undefined ||
       answer?.kind !== 'resolved' ||
       BigInt.asIntN(32, answer.originalValue) !== BigInt.asIntN(64, answer.originalValue)
     )

@@ -60,7 +60,7 @@ char LICENSE[] SEC("license") = "GPL";
     writeFileSync(folder.file('set.bpf.c'), source);
     const include = `-I/usr/include/${process.arch === 'arm64' ? 'aarch64' : 'x86_64'}-linux-gnu`;
     execFileSync('clang', ['-g', '-O2', '-target', 'bpf', include, '-c', folder.file('set.bpf.c'), '-o', path]);
-    const run = async (...set: string[]): Promise<[number, string]> => {
+    const run = async (...set: string[]): Promise<[number | null, string]> => {
       const { status, stdout, stderr } = await runCli(['check', path, '--facts', facts, ...set]);
       return [status, stdout + stderr];
     };

@@ -53,7 +53,7 @@ interface Installed {
 }
 
 interface Checked {
-  status: number;
+  status: number | null;
   stderr: string;
   selected: string;
   verdicts: { variant: string; outcome: string; findings: { code: string; reason: string }[] }[];

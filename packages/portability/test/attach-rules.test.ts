@@ -30,7 +30,7 @@ function contextOf(features: Record<string, boolean>, names: string[], inModules
   };
 }
 
-const at = (hook: string, value: string) => ({ kind: 'attach-target', hook, value, programs: ['p'] }) as const;
+const at = (hook: string, value: string) => ({ kind: 'attach-target' as const, hook, value, programs: ['p'] });
 
 describe('attach targets', () => {
   it('of functions need trampolines, those of BTF tracepoints do not', () => {

@@ -5,8 +5,8 @@ import { readVectors } from './vectors.ts';
 
 const { types, kernelBtf } = readVectors<{ types: string; kernelBtf: string }, unknown>('relocation')[0].input;
 const relocation = {
-  kind: 'core-relocation',
-  relocation: 'field-byte-offset',
+  kind: 'core-relocation' as const,
+  relocation: 'field-byte-offset' as const,
   type: 'struct task_struct',
   access: 'pid',
   programs: ['p'],

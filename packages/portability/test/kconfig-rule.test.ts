@@ -5,7 +5,7 @@ import { facts } from './samples.ts';
 
 const contextOf = (features: Record<string, boolean>): RuleContext =>
   ({ facts: facts({ features, kconfig: { CONFIG_BPF: 'y' } }) }) as RuleContext;
-const option = (value: string, weak: boolean) => ({ kind: 'kconfig', value, weak, programs: ['p'] }) as const;
+const option = (value: string, weak: boolean) => ({ kind: 'kconfig' as const, value, weak, programs: ['p'] });
 
 it('without a configuration file no option can be declared, not even a weak one; the kernel’s version can', () => {
   const context = contextOf({ 'kernel-config': false });

@@ -70,7 +70,12 @@ export function decideFromIndex(bytes: Uint8Array, target: CoreTarget, loader: C
   const decisions = new Map<string, CoreDecision>();
   const programs = object.programs.filter(({ autoload }) => autoload);
   const set = new RequirementSet();
-  const always = programs.map((program) => ({ program, reachOf: () => 'always' as const }));
+  const always = programs.map((program) => ({
+    program,
+    contexts: [],
+    accesses: [],
+    reachOf: () => 'always' as const,
+  }));
   const { bySite, types } = addCoreRequirements(object, always, set);
   // A section name that libbpf does not know gives no index, but its relocations can be compared all the same.
   const known = programs.every(({ attachment }) => attachment.type !== 'unspec');
