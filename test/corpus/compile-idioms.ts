@@ -19,6 +19,8 @@ const ONE_FLAVOUR: ReadonlySet<string> = new Set([
   'arguments',
   'kernel-functions',
   'incompatible',
+  'struct-known',
+  'struct-member',
 ]);
 
 /** How one source is compiled: the same guard becomes other instructions. */

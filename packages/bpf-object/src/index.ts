@@ -53,7 +53,15 @@ export {
 export { createCoreResolver, resolveCoreRelocation, type CoreResolver } from './core/resolve.ts';
 export { buildMinimalKernelBtf, type KernelBtfNeed } from './kernel-btf/minimal-kernel-btf.ts';
 export { readBpfObject } from './object/read-bpf-object.ts';
-export type { BpfExtern, BpfFunction, BpfMap, BpfObject, BpfProgram, Reference } from './object/bpf-object.ts';
+export type {
+  BpfExtern,
+  BpfFunction,
+  BpfMap,
+  BpfObject,
+  BpfProgram,
+  Reference,
+  StructOps,
+} from './object/bpf-object.ts';
 export { readSectionName, type ProgramAttachment } from './object/attach.ts';
 export type { Instruction } from './object/instruction.ts';
 export { helperName, helperNumber } from './object/helper-names.ts';

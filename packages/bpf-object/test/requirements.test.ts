@@ -73,7 +73,7 @@ describe('requirements of the service object', () => {
     const object = readBpfObject(compileBytes(workshop, 'arena'));
     const { requirements } = deriveRequirements(object, { programs: ['bump'] });
     expect(ofKind(requirements, 'attach-target')).toEqual([
-      { kind: 'attach-target', hook: 'struct-ops', value: 'tcp_congestion_ops', programs: ['bump'] },
+      { kind: 'attach-target', hook: 'struct-ops', value: 'tcp_congestion_ops', members: ['init'], programs: ['bump'] },
     ]);
   });
 

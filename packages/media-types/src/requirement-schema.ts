@@ -36,6 +36,7 @@ const known = [
     kind: z.literal('attach-target'),
     hook: Word,
     value: Word,
+    members: z.array(CName).min(1).max(1024).exactOptional(),
     loader: Word.exactOptional(),
     programs: Programs,
   }),

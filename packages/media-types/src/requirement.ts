@@ -65,6 +65,8 @@ export interface AttachTargetRequirement {
   hook: string;
   /** e.g. `sched_process_exec`, `syscalls/sys_enter_execve`. */
   value: string;
+  /** For `struct-ops`: members that the kernel's struct must have, sorted. */
+  members?: string[];
   /** Ability of the loader without which the hook is not asked for, e.g. `struct-ops-links`. Absent = it always is. */
   loader?: string;
   programs: string[];

@@ -37,6 +37,7 @@ interface Answers {
   shapes: Map<string, FunctionShape | undefined>;
   prototypes: Map<string, string | undefined>;
   structSizes: Map<string, number | undefined>;
+  members: Map<string, ReadonlySet<string> | undefined>;
   /** By the text of the local types. */
   relocations: Map<string | undefined, Step>;
 }
@@ -108,6 +109,7 @@ function remember(open: () => KernelTypes): KernelTypes {
     shapes: new Map(),
     prototypes: new Map(),
     structSizes: new Map(),
+    members: new Map(),
     relocations: new Map(),
   };
   const cursors = new WeakMap<LocalTypes, Cursor>();
@@ -117,6 +119,7 @@ function remember(open: () => KernelTypes): KernelTypes {
     shapeOf: (kind, name) => once(answers.shapes, `${kind} ${name}`, () => open().shapeOf(kind, name)),
     prototypeOf: (name) => once(answers.prototypes, name, () => open().prototypeOf(name)),
     sizeOfStruct: (name) => once(answers.structSizes, name, () => open().sizeOfStruct(name)),
+    membersOf: (name) => once(answers.members, name, () => open().membersOf(name)),
     enumerators: (name) => once(answers.enumerators, name, () => open().enumerators(name)),
     relocate(local, relocation) {
       const cursor = cursors.get(local) ?? { step: stepOf(answers.relocations, local.source), path: [], asked: 0 };

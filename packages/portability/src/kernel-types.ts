@@ -79,6 +79,8 @@ export interface KernelTypes {
   prototypeOf(name: string): string | undefined;
   /** In bytes; undefined where the kernel's BTF has no struct of that name. */
   sizeOfStruct(name: string): number | undefined;
+  /** Names of the members of a struct, in the image or a loaded module; undefined where no BTF at hand has the struct. */
+  membersOf(structName: string): ReadonlySet<string> | undefined;
   relocate(local: LocalTypes, relocation: LocalRelocation): RelocationAnswer;
 }
 
@@ -138,6 +140,14 @@ export function openTypesOver(image: () => Btf, modules: () => readonly KernelMo
       const [id] = image().typesNamed(name, 'struct');
       const type = id === undefined ? undefined : image().type(id);
       return type?.kind === 'struct' ? type.size : undefined;
+    },
+    membersOf(structName) {
+      for (const btf of searched()) {
+        const [id] = btf.typesNamed(structName, 'struct');
+        const type = id === undefined ? undefined : btf.type(id);
+        if (type?.kind === 'struct') return new Set(type.members.map(({ name }) => name));
+      }
+      return undefined;
     },
     hasInModules(kind, name) {
       const { read, unread } = loaded();

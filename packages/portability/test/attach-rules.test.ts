@@ -13,6 +13,7 @@ function contextOf(features: Record<string, boolean>, names: string[], inModules
     shapeOf: () => undefined,
     prototypeOf: () => undefined,
     sizeOfStruct: () => undefined,
+    membersOf: (name) => (names.includes(name) ? new Set(['init', 'name']) : undefined),
     relocate: () => ({ outcome: 'poison' }),
   };
   const facts = factsWith({ features, hooks: {}, btf: { available: true } });
@@ -49,5 +50,19 @@ describe('attach targets', () => {
       code: 'attach-target-missing',
       affects: 'load',
     });
+  });
+
+  it('of struct_ops have the members that the object uses, as far as the struct is known', () => {
+    const context = contextOf({}, ['bpf_struct_ops_demo_ops', 'demo_ops', 'bpf_struct_ops_other_ops']);
+    const using = (value: string, ...members: string[]) =>
+      checkAttachTarget({ ...at('struct-ops', value), members }, context);
+    expect(using('demo_ops', 'init', 'name')).toBe('met');
+    expect(using('demo_ops', 'init', 'release')).toMatchObject({
+      code: 'struct-member-missing',
+      outcome: 'unmet',
+      affects: 'load',
+      reason: expect.stringContaining('no member release') as string,
+    });
+    expect(using('other_ops', 'release')).toBe('met');
   });
 });

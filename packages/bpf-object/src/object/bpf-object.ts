@@ -68,8 +68,20 @@ export interface BpfMap {
   internal: boolean;
   /** For global data: initial bytes (empty for `.bss`). */
   data?: Uint8Array;
-  /** For struct_ops: the kernel type, e.g. `tcp_congestion_ops`, its programs, and whether it is attached by a link (`.struct_ops.link`). */
-  structOps?: { type: string; programs: readonly string[]; link: boolean };
+  /** For struct_ops: what the struct is. */
+  structOps?: StructOps;
+}
+
+/** A struct of functions that the kernel calls. */
+export interface StructOps {
+  /** The kernel type, e.g. `tcp_congestion_ops`. */
+  type: string;
+  /** Names of the programs that its members name. */
+  programs: readonly string[];
+  /** Names of the members that name a program or are not zero, in the order of the type. */
+  members: readonly string[];
+  /** Whether it is attached by a link (`.struct_ops.link`). */
+  link: boolean;
 }
 
 /** A symbol that the kernel or its configuration supplies. */

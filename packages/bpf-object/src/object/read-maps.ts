@@ -1,5 +1,5 @@
 import type { Btf } from '../btf/btf.ts';
-import type { BtfVariable } from '../btf/btf-type.ts';
+import type { BtfComposite, BtfVariable } from '../btf/btf-type.ts';
 import { sizeOfType, skipModifiers } from '../btf/resolve-type.ts';
 import {
   findSection,
@@ -96,6 +96,18 @@ function readArenaData(elf: ElfFile, table: MapTable): void {
     });
   }
   table.bySection.set(section.index, arenas[0].name);
+}
+
+/** Members that name a program or are not zero: the kernel's struct must have them (libbpf bpf_map__init_kern_struct_ops). */
+function membersInUse({ members, size }: BtfComposite, bytes: Uint8Array, places: readonly number[]): string[] {
+  return members.flatMap(({ name, bitOffset }, index) => {
+    const start = bitOffset >> 3;
+    // Members of a union lie on one another, those of a struct end where the next begins.
+    const end = (members[index + 1]?.bitOffset ?? size * 8) >> 3;
+    const inUse =
+      places.some((place) => place >= start && place < end) || bytes.subarray(start, end).some((byte) => byte !== 0);
+    return inUse && name !== '' ? [name] : [];
+  });
 }
 
 /** Global data (libbpf bpf_object__elf_collect): bytes of the file, or for `.bss` none. */
@@ -222,11 +234,18 @@ function readStructOps(
       const name = index === undefined ? undefined : functions.all[index]?.name;
       return name === undefined ? [] : [name];
     });
+    const bytes = section.data.subarray(symbol.value, symbol.value + type.size);
+    const named = records.map((record) => record.offset - symbol.value);
     table.maps.push({
-      ...internalMap(variable.name, type.size, section.data.subarray(symbol.value, symbol.value + type.size)),
+      ...internalMap(variable.name, type.size, bytes),
       type: 'struct_ops',
       internal: false,
-      structOps: { type: type.name, programs, link: section.name === '.struct_ops.link' },
+      structOps: {
+        type: type.name,
+        programs,
+        members: membersInUse(type, bytes, named),
+        link: section.name === '.struct_ops.link',
+      },
     });
   }
   table.byPlace.set(section.index, places);

@@ -1,6 +1,6 @@
 import { BpfObjectError } from '../errors.ts';
 import { prototypeText } from '../btf/function-shape.ts';
-import type { BpfExtern, BpfMap, BpfObject, BpfProgram } from '../object/bpf-object.ts';
+import type { BpfExtern, BpfMap, BpfObject, BpfProgram, StructOps } from '../object/bpf-object.ts';
 import type { Site } from '../guards/exploration.ts';
 import { Effort, KFUNC_ADDRESS } from '../guards/explore.ts';
 import type { GuardGraph } from '../guards/guard-graph.ts';
@@ -217,12 +217,13 @@ function addMaps(requirements: RequirementSet, object: BpfObject, programs: read
 /** The loader looks for the struct before it loads any program (libbpf bpf_object__init_kern_struct_ops_maps), where it knows the section. */
 function addStruct(
   requirements: RequirementSet,
-  { type: value, programs, link }: NonNullable<BpfMap['structOps']>,
+  { type: value, programs, members, link }: StructOps,
   names: readonly string[],
 ): void {
   const own = names.filter((name) => !link || programs.includes(name));
   const others = names.filter((name) => !own.includes(name));
-  const target = { kind: 'attach-target', hook: 'struct-ops', value, programs: [] } as const;
+  const used = members.length > 0 ? { members: [...members].sort() } : {};
+  const target = { kind: 'attach-target', hook: 'struct-ops', value, ...used, programs: [] } as const;
   if (own.length > 0) {
     requirements.add({ ...target, programs: [] }, own);
     requirements.add({ kind: 'feature', value: 'kernel-btf' }, own);

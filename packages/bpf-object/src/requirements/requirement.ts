@@ -9,7 +9,7 @@ export type Requirement =
   | { kind: 'program-type'; value: string; programs: string[] }
   | { kind: 'map-type'; value: string; maps: string[] }
   | HelperRequirement
-  | { kind: 'attach-target'; hook: string; value: string; loader?: string; programs: string[] }
+  | { kind: 'attach-target'; hook: string; value: string; members?: string[]; loader?: string; programs: string[] }
   | { kind: 'feature'; value: string; programs?: string[]; guarded?: string[] }
   | ContextFieldRequirement
   | HookArgumentRequirement

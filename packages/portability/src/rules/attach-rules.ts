@@ -62,9 +62,19 @@ export function checkAttachTarget(requirement: AttachTargetRequirement, context:
   if (there === undefined) {
     return about(affects, unknown('attach-target-unknown', `it is not known whether the kernel has the ${name}`));
   }
+  const lacking = missingMember(requirement, context);
+  if (lacking !== undefined) {
+    return unmet('struct-member-missing', `struct ${value} of this kernel has no member ${lacking}`);
+  }
   const callable = checkPrototype(requirement, context);
   if (callable !== 'met') return callable;
   return witness === LSM ? checkLsmList(value, context) : 'met';
+}
+
+/** The first member of a struct of struct_ops that the kernel's struct has not; the loader then gives up the object. */
+function missingMember({ value, members = [] }: AttachTargetRequirement, { kernel }: RuleContext): string | undefined {
+  const theirs = members.length > 0 ? kernel?.membersOf(value) : undefined;
+  return theirs && members.find((member) => !theirs.has(member));
 }
 
 function inBtf({ kind, prefix, absent }: BtfWitness, value: string, { kernel }: RuleContext): Tristate {
