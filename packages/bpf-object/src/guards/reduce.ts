@@ -15,8 +15,10 @@ export interface ReducedBranch {
   fails?: number;
 }
 
-/** Steps of gathering nodes, and of comparing them, before a graph is given up as too large. */
+/** Steps of gathering nodes before a graph is given up as too large. */
 const MAX_WORK = 20_000_000;
+/** Steps of comparing nodes, each of about a microsecond, before a graph is given up as too large. */
+const MAX_COMPARED = 1_000_000;
 /** A graph of more nodes than this is no longer something that one would want to carry in an index. */
 const MAX_NODES = 4096;
 
@@ -98,31 +100,87 @@ function isNothing(heads: Map<number, Head>, target: number | undefined, from: n
   return head === undefined || (head.sites.size === 0 && head.branches.size === 0);
 }
 
-/** Unites nodes that cannot be told apart (partition refinement). Undefined where that takes too long. */
+/** Unites nodes that cannot be told apart. Undefined where that takes too long. */
 function unite(heads: Map<number, Head>): Map<number, { head: Head; classOf: (index: number) => number }> | undefined {
-  const shapes = [...heads].map(([index, head]) => shapeOf(index, head));
-  let classes = new Map<number, number>();
-  for (const index of heads.keys()) classes.set(index, 0);
-  let work = 0;
-  for (let count = 0; ;) {
-    work += shapes.length;
-    if (work > MAX_WORK) return undefined;
-    const bySignature = new Map<string, number>();
-    const next = new Map<number, number>();
-    for (const shape of shapes) {
-      const signature = signatureOf(shape, classes);
-      const known = bySignature.get(signature) ?? bySignature.size;
-      bySignature.set(signature, known);
-      next.set(shape.index, known);
-    }
-    classes = next;
-    if (bySignature.size === count) break;
-    count = bySignature.size;
-  }
+  const classes = refine([...heads].map(([index, head]) => shapeOf(index, head)));
+  if (classes === undefined) return undefined;
   const united = new Map<number, { head: Head; classOf: (index: number) => number }>();
   const classOf = (index: number): number => classes.get(index) ?? 0;
   for (const [index, head] of heads) if (!united.has(classOf(index))) united.set(classOf(index), { head, classOf });
   return united;
+}
+
+/**
+ * The coarsest classes whose nodes have the same sites and the same ways into classes (partition refinement). Of a class that is split, what
+ * was not looked at again keeps the number, or else the largest part: only what leads to the others is looked at in the next round.
+ * Undefined where that takes too long.
+ */
+function refine(shapes: readonly Shape[]): Map<number, number> | undefined {
+  const classes = new Map(shapes.map(({ index }) => [index, 0]));
+  const members: { size: number; signature: string }[] = [{ size: shapes.length, signature: '' }];
+  const before = leadingTo(shapes);
+  let work = 0;
+  for (let open = new Set(shapes); open.size > 0;) {
+    work += open.size;
+    if (work > MAX_COMPARED) return undefined;
+    const touched = partsByClass(open, classes);
+    open = new Set();
+    for (const [own, parts] of touched) {
+      const known = members[own] ?? { size: 0, signature: '' };
+      const looked = [...parts.values()].reduce((sum, part) => sum + part.length, 0);
+      if (known.size === looked) known.signature = largest(parts);
+      for (const [signature, part] of parts) {
+        if (signature === known.signature) continue;
+        known.size -= part.length;
+        const number = members.push({ size: part.length, signature }) - 1;
+        for (const shape of part) {
+          classes.set(shape.index, number);
+          for (const earlier of before.get(shape.index) ?? []) open.add(earlier);
+        }
+      }
+    }
+  }
+  return classes;
+}
+
+type Parts = Map<string, Shape[]>;
+
+/** Nodes by their class, and in it by what they hold and lead to. */
+function partsByClass(open: ReadonlySet<Shape>, classes: ReadonlyMap<number, number>): Map<number, Parts> {
+  const touched = new Map<number, Parts>();
+  for (const shape of open) {
+    const own = classes.get(shape.index) ?? 0;
+    const parts: Parts = touched.get(own) ?? new Map();
+    touched.set(own, parts);
+    const signature = signatureOf(shape, classes);
+    const part = parts.get(signature);
+    if (part) part.push(shape);
+    else parts.set(signature, [shape]);
+  }
+  return touched;
+}
+
+/** The signature of the part with the most nodes. */
+function largest(parts: Parts): string {
+  let [found, size] = ['', 0];
+  for (const [signature, part] of parts) if (part.length > size) [found, size] = [signature, part.length];
+  return found;
+}
+
+/** Nodes by what their decisions lead to. */
+function leadingTo(shapes: readonly Shape[]): Map<number, Shape[]> {
+  const before = new Map<number, Shape[]>();
+  for (const shape of shapes) {
+    for (const { holds, fails } of shape.branches) {
+      for (const way of [holds, fails]) {
+        if (way === undefined) continue;
+        const known = before.get(way);
+        if (known) known.push(shape);
+        else before.set(way, [shape]);
+      }
+    }
+  }
+  return before;
 }
 
 /** What of a node stays the same from round to round. */
@@ -140,12 +198,12 @@ function shapeOf(index: number, { sites, branches }: Head): Shape {
   };
 }
 
-function signatureOf({ index, sites, branches }: Shape, classes: ReadonlyMap<number, number>): string {
+function signatureOf({ sites, branches }: Shape, classes: ReadonlyMap<number, number>): string {
   const classAt = (way: number | undefined): string => (way === undefined ? '' : String(classes.get(way)));
   const parts = new Set(
     branches.map(({ condition, holds, fails }) => `${condition} ${classAt(holds)} ${classAt(fails)}`),
   );
-  return `${classAt(index)}|${sites}|${parts.size > 1 ? [...parts].sort().join('|') : [...parts].join('')}`;
+  return `${sites}|${parts.size > 1 ? [...parts].sort().join('|') : [...parts].join('')}`;
 }
 
 /** Numbers the classes in the order in which they are met from the start, and their decisions in the order of their conditions. */

@@ -1,0 +1,31 @@
+import { describe, expect, it } from 'vitest';
+import type { RawNode } from '../src/guards/exploration.ts';
+import { reduceGraph } from '../src/guards/reduce.ts';
+import { known } from '../src/guards/value.ts';
+
+/** A chain of decisions over one value; whichever fails leads to one of the ends, which hold a site each. */
+function chain(length: number, ends: readonly number[]): RawNode[] {
+  const [a, b] = [known(1n), known(2n)] as const;
+  const nodes = Array.from({ length }, (_, i): RawNode => {
+    return {
+      sites: [],
+      next: [],
+      branch: { op: 'jeq64', args: [a, b], holds: i + 1, fails: length + (i % ends.length) },
+    };
+  });
+  return [...nodes, ...ends.map((site): RawNode => ({ sites: [site], next: [] }))];
+}
+
+describe('a graph of decisions', () => {
+  it('has one node for all that cannot be told apart', () => {
+    // Three decisions, and one end in place of three; then two.
+    expect(reduceGraph({ nodes: chain(3, [7, 7, 7]), sites: [], approximate: false })).toHaveLength(4);
+    expect(reduceGraph({ nodes: chain(3, [7, 8, 7]), sites: [], approximate: false })).toHaveLength(5);
+  });
+
+  it('is reduced in the measure of its size, however long its ways are', () => {
+    const started = performance.now();
+    expect(reduceGraph({ nodes: chain(4000, [1, 2, 3, 1]), sites: [], approximate: false })).toHaveLength(4003);
+    expect(performance.now() - started).toBeLessThan(3000);
+  });
+});
