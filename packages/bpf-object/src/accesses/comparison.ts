@@ -1,3 +1,4 @@
+import { NEGATED } from '../guards/operations.ts';
 import { type Bounds, intersect, max, min, onlyNumber, settle, U32, U64 } from './bounds.ts';
 
 type Width = 32 | 64;
@@ -61,20 +62,6 @@ function decideEqual(a: View, b: View): boolean | undefined {
   if (((a.bits ^ b.bits) & ~a.mask & ~b.mask & U64) !== 0n) return false;
   return a.umin === a.umax && b.umin === b.umax && a.umin === b.umin ? true : undefined;
 }
-
-const NEGATED: Readonly<Record<string, string>> = {
-  jeq: 'jne',
-  jne: 'jeq',
-  jgt: 'jle',
-  jge: 'jlt',
-  jlt: 'jge',
-  jle: 'jgt',
-  jsgt: 'jsle',
-  jsge: 'jslt',
-  jslt: 'jsge',
-  jsle: 'jsgt',
-  jset: 'jclear',
-};
 
 /**
  * What one way of a jump tells of both sides (regs_refine_cond_op).

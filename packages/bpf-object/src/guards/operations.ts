@@ -148,3 +148,18 @@ function narrow(value: bigint, width: 32 | 64): bigint {
 function signed(value: bigint, width: 32 | 64): bigint {
   return BigInt.asIntN(width, value);
 }
+
+/** Comparisons by those that hold where they do not. */
+export const NEGATED: Readonly<Record<string, string>> = {
+  jeq: 'jne',
+  jne: 'jeq',
+  jgt: 'jle',
+  jge: 'jlt',
+  jlt: 'jge',
+  jle: 'jgt',
+  jsgt: 'jsle',
+  jsge: 'jslt',
+  jslt: 'jsge',
+  jsle: 'jsgt',
+  jset: 'jclear',
+};

@@ -1,4 +1,4 @@
-import { splitName } from './operations.ts';
+import { NEGATED, splitName } from './operations.ts';
 
 /**
  * What a verifier knows of a number that it does not know: unsigned and signed bounds, and bits (kernel/bpf/verifier.c, struct
@@ -260,20 +260,6 @@ export function decideRange(name: string, range: Range, number: bigint): RangeDe
       return undefined;
   }
 }
-
-const NEGATED: Readonly<Record<string, string>> = {
-  jeq: 'jne',
-  jne: 'jeq',
-  jgt: 'jle',
-  jge: 'jlt',
-  jlt: 'jge',
-  jle: 'jgt',
-  jsgt: 'jsle',
-  jsge: 'jslt',
-  jslt: 'jsge',
-  jsle: 'jsgt',
-  jset: 'jclear',
-};
 
 /** A range of numbers moved by one. */
 export function moved(range: Range, by: bigint): Range {
