@@ -10,7 +10,7 @@ import { parseArgs } from 'node:util';
 import { z } from 'zod';
 import { ProjectFileSchema } from '@bpfship/devkit';
 import {
-  BtfIndexSchema,
+  BtfIndexDocumentSchema,
   BtfTableSchema,
   CatalogueSchema,
   EvidenceSchema,
@@ -30,7 +30,7 @@ interface PublishedSchema {
 }
 
 const published: PublishedSchema[] = [
-  { name: 'btf-index', title: 'BTF index of an eBPF service', schema: BtfIndexSchema },
+  { name: 'btf-index', title: 'BTF index of an eBPF service', schema: BtfIndexDocumentSchema },
   { name: 'package-manifest', title: 'Manifest of an eBPF service package', schema: ServiceManifestSchema },
   { name: 'kernel-facts', title: 'Kernel facts', schema: KernelFactsSchema },
   { name: 'btf-table', title: 'Table of a BTF supplement', schema: BtfTableSchema },

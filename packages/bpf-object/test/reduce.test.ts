@@ -1,11 +1,15 @@
 import { describe, expect, it } from 'vitest';
 import type { RawNode } from '../src/guards/exploration.ts';
 import { reduceGraph } from '../src/guards/reduce.ts';
-import { known } from '../src/guards/value.ts';
+import type { Expression } from '../src/guards/value.ts';
+
+function constant(value: bigint): Expression {
+  return { key: String(value), size: 1, kind: 'constant', value };
+}
 
 /** A chain of decisions over one value; whichever fails leads to one of the ends, which hold a site each. */
 function chain(length: number, ends: readonly number[]): RawNode[] {
-  const [a, b] = [known(1n), known(2n)] as const;
+  const [a, b] = [constant(1n), constant(2n)];
   const nodes = Array.from({ length }, (_, i): RawNode => {
     return {
       sites: [],
@@ -24,8 +28,9 @@ describe('a graph of decisions', () => {
   });
 
   it('is reduced in the measure of its size, however long its ways are', () => {
-    const started = performance.now();
-    expect(reduceGraph({ nodes: chain(4000, [1, 2, 3, 1]), sites: [], approximate: false })).toHaveLength(4003);
-    expect(performance.now() - started).toBeLessThan(3000);
+    // In the measure of its square ten of them would take minutes, and the test would be ended.
+    for (let round = 0; round < 10; round++) {
+      expect(reduceGraph({ nodes: chain(4000, [1, 2, 3, 1]), sites: [], approximate: false })).toHaveLength(4003);
+    }
   });
 });

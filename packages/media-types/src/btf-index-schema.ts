@@ -25,6 +25,7 @@ import {
   line,
 } from './primitives.ts';
 import { RequirementSchema } from './requirement-schema.ts';
+import { expandParts } from './shared-parts.ts';
 
 const VariantProgramSchema = z.looseObject({
   name: CName,
@@ -66,29 +67,69 @@ const VariantSchema = z.looseObject({
   guards: z.array(GuardGraphSchema).max(1024).exactOptional(),
 });
 
-/** Schema of a BTF index. Members it does not name are allowed and ignored, so that later versions can add some. */
-export const BtfIndexSchema: z.ZodType<BtfIndex> = z
-  .looseObject({
-    schemaVersion: z.literal(1),
-    mediaType: z.literal(MEDIA_TYPE_BTF_INDEX),
-    name: ServiceName,
-    version: SemanticVersion,
-    description: line(1024).exactOptional(),
-    licenses: line(256).exactOptional(),
-    source: z
-      .url({ protocol: /^https?$/ })
-      .max(2048)
-      .exactOptional(),
-    events: z
-      .array(z.looseObject({ map: CName, type: CName, description: line(1024).exactOptional() }))
-      .max(256)
-      .exactOptional(),
-    parameters: z.array(ServiceParameterSchema).max(256).exactOptional(),
-    variants: z.array(VariantSchema).min(1).max(MAX_VARIANTS),
-  })
-  .check((ctx) => {
-    checkVariants(ctx.value, (path, message) => ctx.issues.push({ code: 'custom', path, message, input: ctx.value }));
-  });
+const IndexSchema = z.looseObject({
+  schemaVersion: z.literal(1),
+  mediaType: z.literal(MEDIA_TYPE_BTF_INDEX),
+  name: ServiceName,
+  version: SemanticVersion,
+  description: line(1024).exactOptional(),
+  licenses: line(256).exactOptional(),
+  source: z
+    .url({ protocol: /^https?$/ })
+    .max(2048)
+    .exactOptional(),
+  events: z
+    .array(z.looseObject({ map: CName, type: CName, description: line(1024).exactOptional() }))
+    .max(256)
+    .exactOptional(),
+  parameters: z.array(ServiceParameterSchema).max(256).exactOptional(),
+  variants: z.array(VariantSchema).min(1).max(MAX_VARIANTS),
+});
+
+/**
+ * Schema of a BTF index, its shared parts where they belong. Members it does not name are allowed and ignored, so that later versions can
+ * add some.
+ */
+export const BtfIndexSchema: z.ZodType<BtfIndex> = IndexSchema.check((ctx) => {
+  checkVariants(ctx.value, (path, message) => ctx.issues.push({ code: 'custom', path, message, input: ctx.value }));
+});
+
+/** A position in a list of `shared`. */
+const Position = z.number().int().min(0).max(65_535);
+
+/** Schema of a BTF index as it is written, with shared parts (spec/btf-index.md, "Shared parts"). */
+export const BtfIndexDocumentSchema: z.ZodType = IndexSchema.extend({
+  shared: z
+    .looseObject({
+      programs: z.array(VariantProgramSchema).max(65_536).exactOptional(),
+      maps: z.array(VariantMapSchema).max(65_536).exactOptional(),
+      types: z
+        .array(base64(2 * 1024 * 1024))
+        .max(MAX_VARIANTS)
+        .exactOptional(),
+      requirements: z.array(RequirementSchema).max(65_536).exactOptional(),
+      guards: z.array(GuardGraphSchema).max(65_536).exactOptional(),
+    })
+    .exactOptional(),
+  variants: z
+    .array(
+      VariantSchema.extend({
+        programs: z
+          .array(z.union([Position, VariantProgramSchema]))
+          .min(1)
+          .max(1024),
+        maps: z.array(z.union([Position, VariantMapSchema])).max(1024),
+        types: z.union([Position, base64(2 * 1024 * 1024)]).exactOptional(),
+        requirements: z.array(z.union([Position, RequirementSchema])).max(65_536),
+        guards: z
+          .array(z.union([Position, GuardGraphSchema]))
+          .max(1024)
+          .exactOptional(),
+      }),
+    )
+    .min(1)
+    .max(MAX_VARIANTS),
+});
 
 /** Rules that tie parts of the document together (spec/btf-index.md, "Consistency"). */
 function checkVariants(
@@ -164,5 +205,10 @@ function positionsIn({ values, nodes }: GuardGraph): number[] {
  * @throws {DocumentError} with every broken rule named.
  */
 export function parseBtfIndex(input: Uint8Array | string | object): BtfIndex {
-  return parseDocument(input, { name: 'BTF index', schema: BtfIndexSchema, maxSize: MAX_BTF_INDEX_SIZE });
+  return parseDocument(input, {
+    name: 'BTF index',
+    schema: BtfIndexSchema,
+    maxSize: MAX_BTF_INDEX_SIZE,
+    expand: expandParts,
+  });
 }

@@ -1,6 +1,7 @@
 export * from './annotations.ts';
 export type { BtfIndex, EventStream, Variant, VariantMap, VariantPlatform, VariantProgram } from './btf-index.ts';
-export { BtfIndexSchema, parseBtfIndex } from './btf-index-schema.ts';
+export { BtfIndexDocumentSchema, BtfIndexSchema, parseBtfIndex } from './btf-index-schema.ts';
+export { shareParts } from './shared-parts.ts';
 export {
   type BtfTable,
   BtfTableSchema,

@@ -18,6 +18,8 @@ export interface DocumentKind<T> {
   readonly maxSize: number;
   /** Values in it. Default 500,000. */
   readonly maxValues?: number;
+  /** Brings the document into the form that the schema checks. Default: it is in that form. */
+  readonly expand?: (value: unknown) => unknown;
 }
 
 /**
@@ -28,7 +30,7 @@ export interface DocumentKind<T> {
 export function parseDocument<T>(input: Uint8Array | string | object, kind: DocumentKind<T>): T {
   const value = typeof input === 'string' || input instanceof Uint8Array ? parseJson(input, kind) : input;
   checkShape(value, kind);
-  const result = kind.schema.safeParse(value);
+  const result = kind.schema.safeParse(kind.expand === undefined ? value : kind.expand(value));
   if (result.success) return result.data;
   const issues: DocumentIssue[] = result.error.issues.slice(0, MAX_ISSUES).map((issue) => locateIssue(issue));
   const first = issues[0];

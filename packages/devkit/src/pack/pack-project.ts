@@ -8,6 +8,7 @@ import {
   MEDIA_TYPE_BTF_INDEX,
   MEDIA_TYPE_OCI_MANIFEST,
   canonicalJsonBytes,
+  shareParts,
 } from '@bpfship/media-types';
 import { type Descriptor, type Storage, type Tagger, buildManifest, pushBytes } from '@bpfship/oras-client';
 import type { BuiltProject } from '../build/built-project.ts';
@@ -47,7 +48,7 @@ export async function packProject(
   for (const { descriptor, bytes } of layers) {
     if (!(await target.exists(descriptor, options))) await target.push(descriptor, bytes, options);
   }
-  const config = await pushBytes(target, MEDIA_TYPE_BTF_INDEX, canonicalJsonBytes(index), options);
+  const config = await pushBytes(target, MEDIA_TYPE_BTF_INDEX, canonicalJsonBytes(shareParts(index)), options);
   const { manifest } = buildManifest({
     artifactType: ARTIFACT_TYPE_SERVICE,
     config,
