@@ -6,7 +6,7 @@ import { createRegistry } from '@bpfship/registry-dev';
 import { generateKeyPair, loadPrivateKey, signArtifact } from '@bpfship/trust';
 import type { ServiceEvent } from '../../src/node/service-events.ts';
 import type { ShimNode } from '../../src/node/shim-node.ts';
-import { execCounter, REFUSED } from '../support/compile-object.ts';
+import { execCounter, UNFORESEEN } from '../support/compile-object.ts';
 import { createSandbox, IS_ROOT } from '../support/sandbox.ts';
 import { packServices } from '../support/test-service.ts';
 
@@ -120,7 +120,7 @@ describe.skipIf(!IS_ROOT)('install', () => {
   it('takes the next variant where the kernel rejects the first, and says so', async () => {
     const sandbox = createSandbox();
     const packed = await packServices([
-      { version: '1.0.0', variants: { bad: REFUSED, good: execCounter() }, events: {} },
+      { version: '1.0.0', variants: { bad: UNFORESEEN, good: execCounter() }, events: {} },
     ]);
     const node = await sandbox.openNode();
     const result = await node.install(packed.unsigned('1.0.0'));
@@ -131,8 +131,8 @@ describe.skipIf(!IS_ROOT)('install', () => {
   it('leaves nothing where the kernel rejects all', async () => {
     const sandbox = createSandbox();
     const packed = await packServices([
-      { version: '1.0.0', variants: { bad: REFUSED, worse: REFUSED }, events: {} },
-      { version: '1.0.1', variants: { bad: REFUSED }, events: {} },
+      { version: '1.0.0', variants: { bad: UNFORESEEN, worse: UNFORESEEN }, events: {} },
+      { version: '1.0.1', variants: { bad: UNFORESEEN }, events: {} },
     ]);
     const node = await sandbox.openNode();
     await expect(node.install(packed.unsigned('1.0.0'))).rejects.toMatchObject({
@@ -141,7 +141,7 @@ describe.skipIf(!IS_ROOT)('install', () => {
     });
     await expect(node.install(packed.unsigned('1.0.1'))).rejects.toMatchObject({
       code: 'ERR_KERNEL_LOAD_REJECTED',
-      details: expect.stringContaining('invalid') as string,
+      details: expect.stringContaining('reference') as string,
     });
     expect(sandbox.pins()).toEqual([]);
     expect(await node.list()).toEqual([]);

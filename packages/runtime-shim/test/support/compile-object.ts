@@ -86,3 +86,12 @@ SEC("raw_tp/sched_process_exec") int count(void *ctx)
 	return bytes[far & 1023];
 }
 `;
+
+/** Takes room in a ring buffer and gives it to nobody, which the verifier refuses and nothing foresees. */
+export const UNFORESEEN = `
+struct { __uint(type, BPF_MAP_TYPE_RINGBUF); __uint(max_entries, 4096); } events SEC(".maps");
+SEC("raw_tp/sched_process_exec") int count(void *ctx)
+{
+	return bpf_ringbuf_reserve(&events, 8, 0) != 0;
+}
+`;
