@@ -187,7 +187,7 @@ export interface CapabilityRequirement {
 export const ACCESSED_MEMORY = ['map-value', 'memory', 'stack', 'packet', 'size'] as const;
 
 /** How the access of a `memory-access` requirement fails. */
-export const ACCESS_FAULTS = ['unbounded', 'negative', 'beyond', 'unchecked'] as const;
+export const ACCESS_FAULTS = ['unbounded', 'negative', 'beyond', 'unchecked', 'calculated'] as const;
 
 /** An access to memory that no verifier takes. */
 export interface MemoryAccessRequirement {

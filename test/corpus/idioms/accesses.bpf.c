@@ -139,6 +139,12 @@ HOOK int bad_stack_place(void *ctx) { char text[32] = {}; __u64 i = unknown() & 
 HOOK int bad_stack_place_none(void *ctx) { char text[32] = {}; __u64 i = bpf_ktime_get_ns(); hide(i); text[i] = 1; return text[0]; }
 HOOK int bad_stack_beyond(void *ctx) { char text[32] = {}; long i = 64; hide(i); text[i] = 1; return text[0]; }
 
+/* Pointers may only be added to. Clang writes `|=` by itself where both have no bit in common. */
+HOOK int bad_stack_joined(void *ctx) { char text[32] __attribute__((aligned(32))) = {}; __u64 i = bpf_ktime_get_ns() & 15; char *at = text; hide(i); asm volatile("%0 |= %1" : "+r"(at) : "r"(i)); return *at; }
+HOOK int bad_global_joined(void *ctx) { static char table[64] __attribute__((aligned(64))); __u64 i = bpf_ktime_get_ns() & 63; char *at = table; hide(i); asm volatile("%0 |= %1" : "+r"(at) : "r"(i)); *at = 1; return *at; }
+HOOK int bad_stack_masked(void *ctx) { char text[32] __attribute__((aligned(32))) = {}; __u64 i = bpf_ktime_get_ns() & 15; char *at = text; asm volatile("%0 += %1; %0 &= -8" : "+r"(at) : "r"(i)); return *at; }
+HOOK int ok_number_joined(void *ctx) { __u64 i = bpf_ktime_get_ns(), j = bpf_get_prandom_u32(); asm volatile("%0 |= %1" : "+r"(i) : "r"(j)); return i & 1; }
+
 /* Where the kernel decides. */
 HOOK int ok_guarded_gone(void *ctx) { struct entry *e = ENTRY(entries); __u64 i = bpf_ktime_get_ns(); hide(i); if (HAS_GONE) return e->slots[i]; return 0; }
 HOOK int bad_guarded_pid(void *ctx) { struct entry *e = ENTRY(entries); __u64 i = bpf_ktime_get_ns(); hide(i); if (HAS_PID) return e->slots[i]; return 0; }

@@ -8,7 +8,7 @@ export type AccessedMemory = 'map-value' | 'memory' | 'stack' | 'packet' | 'size
  * How it fails: a place or size without any bound, one that may be negative, one beyond the end, or a packet that was never compared with its
  * end.
  */
-export type AccessFault = 'unbounded' | 'negative' | 'beyond' | 'unchecked';
+export type AccessFault = 'unbounded' | 'negative' | 'beyond' | 'unchecked' | 'calculated';
 
 /** What following needs to know around an instruction. */
 export interface AccessContext extends Place {

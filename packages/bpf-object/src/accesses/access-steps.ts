@@ -51,9 +51,9 @@ function calculate(state: AccessState, instruction: Instruction, context: Access
       ? fromValue(immediateOf(state, instruction, context), context)
       : readValue(state, source);
   const result = resultOf({ instruction, width, before, operand }, context);
-  if (result === 'refused') {
+  if (result === 'unbounded' || result === 'calculated') {
     const memory = [before, operand].find(({ kind }) => kind === 'pointer' || kind === 'packet');
-    if (memory) context.claim(state, memory.kind === 'pointer' ? memory.region.what : 'packet', 'unbounded');
+    if (memory) context.claim(state, memory.kind === 'pointer' ? memory.region.what : 'packet', result);
     return false;
   }
   state.registers[destination] = result;
@@ -86,7 +86,12 @@ interface Operation {
   operand: AccessValue;
 }
 
-function resultOf({ instruction, width, before, operand }: Operation, context: AccessContext): AccessValue | 'refused' {
+type Refusal = 'unbounded' | 'calculated';
+
+/** What no pointer may be changed by (kernel/bpf/verifier.c, adjust_ptr_min_max_vals). */
+const NOT_FOR_POINTERS = new Set(['or64', 'and64', 'xor64', 'mul64', 'lsh64', 'rsh64', 'arsh64', 'div64', 'mod64']);
+
+function resultOf({ instruction, width, before, operand }: Operation, context: AccessContext): AccessValue | Refusal {
   const { code, offset } = instruction;
   const operation = code & 0xf0;
   if (operation === 0xd0) return swapBytes(instruction, width, before, context);
@@ -102,7 +107,14 @@ function resultOf({ instruction, width, before, operand }: Operation, context: A
     const moved = movePointer(name, before, operand, context);
     if (moved !== undefined) return moved;
   }
+  if (NOT_FOR_POINTERS.has(name) && isSurePointer(before) && boundsOf(operand) !== undefined) return 'calculated';
   return calculateWith(name, before, operand);
+}
+
+function isSurePointer(value: AccessValue): boolean {
+  return (
+    value.kind === 'packet' || (value.kind === 'pointer' && value.nullable === undefined && value.found === undefined)
+  );
 }
 
 function swapBytes(
@@ -163,7 +175,7 @@ function movePointer(
   a: AccessValue,
   b: AccessValue,
   { freshId }: AccessContext,
-): AccessValue | 'refused' | undefined {
+): AccessValue | 'unbounded' | undefined {
   if (isPointer(a) && isPointer(b)) return name === 'sub64' ? NUMBER : ANY;
   const [pointer, other] = isPointer(b) && name === 'add64' ? [b, a] : [a, b];
   if (!isPointer(pointer)) return [a, b].some(({ kind }) => kind === 'any' || kind === 'maybe') ? ANY : undefined;
@@ -176,7 +188,7 @@ function movePointer(
     case 'pointer':
     case 'packet':
       if (pointer.kind === 'pointer' && pointer.nullable !== undefined) return ANY;
-      if (isInsane(by)) return 'refused';
+      if (isInsane(by)) return 'unbounded';
       if (only !== undefined) return { ...pointer, offset: pointer.offset + Number(BigInt.asIntN(64, only)) };
       return addMoved(pointer, signed, name === 'add64' ? freshId() : undefined);
     case 'context':

@@ -1,6 +1,6 @@
 import type { ReducedNode } from '../guards/reduce.ts';
 import type { BpfProgram } from '../object/bpf-object.ts';
-import { CLASS, CODE_CALL, type Instruction } from '../object/instruction.ts';
+import { CLASS, CODE_CALL, CODE_LOAD_IMM64, type Instruction } from '../object/instruction.ts';
 import type { Literal } from './access-state.ts';
 import { type FollowOptions, followAccesses, type RefusedAccess } from './follow-accesses.ts';
 import { SIZED_MEMORY } from './helper-memory.ts';
@@ -25,7 +25,9 @@ function isWorthFollowing({ attachment, functions }: BpfProgram): boolean {
   return functions.some(({ instructions, references }) =>
     instructions.some(
       (instruction, at) =>
-        addsRegisters(instruction) || (!references.has(at) && takesSize(instructions, instruction, at)),
+        addsRegisters(instruction) ||
+        joinsAddress(instructions, instruction, at) ||
+        (!references.has(at) && takesSize(instructions, instruction, at)),
     ),
   );
 }
@@ -34,6 +36,19 @@ function isWorthFollowing({ attachment, functions }: BpfProgram): boolean {
 function addsRegisters({ code }: Instruction): boolean {
   return code === 0x0f || code === 0x1f;
 }
+
+/** `r |= s` of an address on the stack or of a global variable, which compilers write where both have no bit in common. */
+function joinsAddress(instructions: readonly Instruction[], { code, destination }: Instruction, at: number): boolean {
+  if (code !== 0x4f) return false;
+  for (let before = at - 1; before >= Math.max(0, at - 8); before--) {
+    const instruction = instructions[before];
+    if (instruction?.destination !== destination || instruction.code === 0x07) continue;
+    return instruction.code === CODE_LOAD_IMM64 || (instruction.code === 0xbf && instruction.source === FRAME_POINTER);
+  }
+  return false;
+}
+
+const FRAME_POINTER = 10;
 
 /** A helper with a size that is not set to a constant right before. */
 function takesSize(instructions: readonly Instruction[], { code, immediate }: Instruction, at: number): boolean {

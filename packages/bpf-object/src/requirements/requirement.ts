@@ -35,7 +35,7 @@ export interface MemoryAccessRequirement {
   /** What is accessed; `size`: the size that a helper gets. */
   memory: 'map-value' | 'memory' | 'stack' | 'packet' | 'size';
   /** How it fails. */
-  fault: 'unbounded' | 'negative' | 'beyond' | 'unchecked';
+  fault: 'unbounded' | 'negative' | 'beyond' | 'unchecked' | 'calculated';
   programs: string[];
   /** Those of `programs` in which it counts only where their guard graph reaches it. Absent = none. */
   guarded?: string[];

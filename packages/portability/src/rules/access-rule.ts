@@ -14,6 +14,7 @@ const FAULTS: Readonly<Record<MemoryAccessRequirement['fault'], string>> = {
   negative: 'at a place or of a size that may be negative',
   beyond: 'beyond its end',
   unchecked: 'without comparing with its end before',
+  calculated: 'through a pointer to which it does more than adding and subtracting',
 };
 
 /** `memory-access` (spec/selection.md, "Memory accesses"): what the ablest verifier cannot follow no other follows. */
