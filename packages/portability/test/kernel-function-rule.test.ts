@@ -24,3 +24,17 @@ it('a kernel that lets no program call kernel functions refuses the programs tha
   expect(outcomes()).toEqual(['loads', 'loads']);
   expect(neededFacts([calling])).toContainEqual({ kind: 'feature', value: 'kfunc-calls' });
 });
+
+it('functions of network devices are for programs that are loaded for one', () => {
+  const name = 'bpf_xdp_metadata_rx_hash';
+  const builder = new BtfBuilder();
+  builder.addFunction(name, builder.addPrototype(0, []));
+  const calls = { kind: 'kfunc', value: name, weak: false, programType: 'xdp', programs: ['calls'] } as const;
+  const calling = variant('one', [calls], { programs: [{ name: 'calls', section: 'xdp', type: 'xdp', hook: 'xdp' }] });
+  const { verdicts } = decide({
+    index: index(calling),
+    facts: facts({ kfuncs: { xdp: { [name]: true } } }),
+    btf: builder.bytes(),
+  });
+  expect(verdicts[0]).toMatchObject({ outcome: 'uncertain', findings: [{ code: 'device-bound' }] });
+});

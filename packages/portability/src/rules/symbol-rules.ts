@@ -50,6 +50,9 @@ export function checkKsym({ value, typed, weak }: KsymRequirement, context: Rule
   return unknown('ksym-unknown', `it is not known whether the kernel has the symbol ${value}`);
 }
 
+/** Answered by the driver of the device that a program is loaded for (net/core/xdp.c, XDP_METADATA_KFUNC_xxx; 6.3). */
+const OF_DEVICES = 'bpf_xdp_metadata_rx_';
+
 /**
  * `kfunc` (spec/selection.md, "Kernel functions"). The call of a weak one that is missing is an invalid instruction, which guards may keep
  * the verifier from reaching; so may they keep it from a call that programs of the type are not allowed.
@@ -80,7 +83,9 @@ export function checkKfunc({ value, weak, programType, prototype }: KfuncRequire
   // Which struct's programs may call it is not asked for.
   if (programType === undefined || programType === 'struct_ops') return 'met';
   const callable = lookUp(lookUp(facts.kfuncs, programType), value);
-  return callable === false ? unmet('kfunc-not-callable', `${programType} programs may not call the ${what}`) : 'met';
+  if (callable === false) return unmet('kfunc-not-callable', `${programType} programs may not call the ${what}`);
+  if (!value.startsWith(OF_DEVICES)) return 'met';
+  return unknown('device-bound', `only programs that are loaded for one network device may call the ${what}`);
 }
 
 /** Whether a loaded module may have it whose BTF was not read. */
