@@ -1,3 +1,4 @@
+import { nodeForOthers } from '../../../test/support/node-for-others.ts';
 import { createServer, type Server, type ServerResponse } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { writeFileSync } from 'node:fs';
@@ -41,7 +42,8 @@ function expectError(outcome: { status: number | null; stderr: string }, status:
 const none = (table: Record<string, unknown> | undefined): Record<string, boolean> =>
   Object.fromEntries(Object.keys(table ?? {}).map((name) => [name, false]));
 
-const asNobody = (args: string[]): Promise<Outcome> => spawnCli(args, { uid: NOBODY, env: { HOME: '/nonexistent' } });
+const asNobody = (args: string[], node: string): Promise<Outcome> =>
+  spawnCli(args, { uid: NOBODY, node, env: { HOME: '/nonexistent' } });
 
 describe('exit codes', () => {
   it('are told apart', () => {
@@ -147,10 +149,12 @@ describe('exit codes', () => {
     await chmod(folder.path, 0o777);
     await writeFile(folder.file('acme.pub'), key);
     const state = ['--state-dir', folder.file('state')];
-    const install = await asNobody(['install', service.reference, '--key', folder.file('acme.pub'), ...state]);
+    const node = nodeForOthers(folder.path);
+    const run = (...args: string[]): Promise<Outcome> => asNobody(args, node);
+    const install = await run('install', service.reference, '--key', folder.file('acme.pub'), ...state);
     expectError(install, 21, /^Error: /m);
-    expectError(await asNobody(['ps', '--state-dir', '/root/nowhere']), 21, /^Error: .*\/root\/nowhere/);
-    expect(await asNobody(['ps', ...state])).toMatchObject({ status: 0, stdout: 'No service is installed.\n' });
-    expect(await asNobody(['ps', '-q', ...state])).toMatchObject({ status: 0, stdout: '' });
+    expectError(await run('ps', '--state-dir', '/root/nowhere'), 21, /^Error: .*\/root\/nowhere/);
+    expect(await run('ps', ...state)).toMatchObject({ status: 0, stdout: 'No service is installed.\n' });
+    expect(await run('ps', '-q', ...state)).toMatchObject({ status: 0, stdout: '' });
   });
 });

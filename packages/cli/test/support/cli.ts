@@ -23,6 +23,8 @@ export interface Surroundings {
   readonly cwd?: string;
   /** Only for processes: runs it as this user and group. */
   readonly uid?: number;
+  /** Only for processes: the Node that runs it. Default: this one. */
+  readonly node?: string;
 }
 
 /** Runs a command in this process, with streams of its own. */
@@ -41,8 +43,9 @@ export async function runCli(args: readonly string[], surroundings: Surroundings
 }
 
 /** Starts the program as a process. `BPFSHIP_*` and credentials of the surroundings are kept away from it. */
-export function startCli(args: readonly string[], { env = {}, cwd, input, uid }: Surroundings = {}): RunningCli {
-  const child = spawn(process.execPath, [BIN, ...args], { env: { ...cleanEnvironment(), ...env }, cwd, uid, gid: uid });
+export function startCli(args: readonly string[], surroundings: Surroundings = {}): RunningCli {
+  const { env = {}, cwd, input, uid, node = process.execPath } = surroundings;
+  const child = spawn(node, [BIN, ...args], { env: { ...cleanEnvironment(), ...env }, cwd, uid, gid: uid });
   child.stdin.on('error', () => undefined);
   child.stdin.end(input ?? '');
   const chunks = { stdout: '', stderr: '' };

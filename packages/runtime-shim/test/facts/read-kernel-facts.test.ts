@@ -9,6 +9,7 @@ import { readKernelBtf } from '../../src/facts/kernel-btf.ts';
 import { readKernelFacts } from '../../src/facts/read-kernel-facts.ts';
 import { openKernel } from '../../src/kernel/open-kernel.ts';
 import { execCounter } from '../support/compile-object.ts';
+import { nodeForOthers } from '../../../../test/support/node-for-others.ts';
 import { createSandbox, IS_ROOT } from '../support/sandbox.ts';
 import { packServices } from '../support/test-service.ts';
 
@@ -62,12 +63,16 @@ describe.skipIf(!IS_ROOT)('readKernelFacts', () => {
     chownSync(stateDir, NOBODY, NOBODY);
     chmodSync(sandbox.folder, 0o755);
     const script = join(import.meta.dirname, '..', 'support', 'without-rights.ts');
-    const { stdout, stderr } = spawnSync(process.execPath, [script, stateDir, sandbox.bpffsDir, path, '1.0.0'], {
-      encoding: 'utf8',
-      uid: NOBODY,
-      gid: NOBODY,
-      maxBuffer: 16 * 1024 * 1024,
-    });
+    const { stdout, stderr } = spawnSync(
+      nodeForOthers(sandbox.folder),
+      [script, stateDir, sandbox.bpffsDir, path, '1.0.0'],
+      {
+        encoding: 'utf8',
+        uid: NOBODY,
+        gid: NOBODY,
+        maxBuffer: 16 * 1024 * 1024,
+      },
+    );
     expect(stderr).toBe('');
     const { asked, all, error, closed } = JSON.parse(stdout) as Record<'asked' | 'all', KernelFacts> &
       Record<'error' | 'closed', unknown>;

@@ -9,7 +9,8 @@ import { openKernel } from '../../src/kernel/open-kernel.ts';
 import { openNode } from '../../src/open-node.ts';
 
 const [stateDir = '', bpffsDir = '', layout = '', reference = ''] = process.argv.slice(2);
-await using kernel = openKernel();
+// Node 22 runs this file as it is, and knows no `using`.
+const kernel = openKernel();
 const btf = await readKernelBtf();
 const requirements = [
   { kind: 'program-type', value: 'xdp', programs: ['x'] },
@@ -20,15 +21,20 @@ const requirements = [
 const asked = await readKernelFacts({ kernel, btf, for: requirements });
 const all = await readKernelFacts({ kernel, btf });
 const error = await failureOf(async () => {
-  await using node = await openNode({ stateDir, bpffsDir });
-  await node.install({
-    target: await OciLayoutStore.open(layout),
-    reference,
-    location: layout,
-    allowUnsigned: true,
-  });
+  const node = await openNode({ stateDir, bpffsDir });
+  try {
+    await node.install({
+      target: await OciLayoutStore.open(layout),
+      reference,
+      location: layout,
+      allowUnsigned: true,
+    });
+  } finally {
+    await node[Symbol.asyncDispose]();
+  }
 });
 const closed = await failureOf(() => openNode({ stateDir: '/var/lib/bpfship-test-of-rights' }));
+await kernel[Symbol.asyncDispose]();
 process.stdout.write(JSON.stringify({ asked, all, error, closed }));
 
 async function failureOf(action: () => Promise<unknown>): Promise<unknown> {
