@@ -11,11 +11,20 @@ const ARGUMENT_HOOKS = new Set(['btf-tracepoint', 'fentry', 'fexit', 'fmod-ret',
 const OPEN_CONTEXTS = new Set(['unspec', 'tracing', 'lsm', 'struct_ops', 'ext', 'syscall']);
 /** Types whose programs may do more or less by their attach type. */
 const BY_ATTACH_TYPE = new Set(['xdp', 'cgroup_sock', 'cgroup_sock_addr', 'cgroup_sockopt', 'sk_reuseport']);
+/** Types whose accesses the kernel does not rewrite: newer ones let their contexts be moved (`convert_ctx_access` of struct bpf_verifier_ops). */
+const PLAIN_CONTEXTS = new Set(
+  'tracepoint kprobe raw_tracepoint raw_tracepoint_writable tracing lsm struct_ops cgroup_device netfilter lirc_mode2'.split(
+    ' ',
+  ),
+);
 /** The ability to use a context through a pointer to which a number was added (kernel/bpf/verifier.c, __check_ptr_off_reg). */
 function movedFeature({ attachment: { type } }: BpfProgram): ContextSite[] {
   // Which types an `ext` program has is for the one that it replaces a function of to say.
   if (type === 'ext' || type === 'unspec') return [];
-  return [{ kind: 'feature', name: type === 'syscall' ? 'moved-syscall-context-pointer' : 'moved-context-pointer' }];
+  if (type === 'syscall') return [{ kind: 'feature', name: 'moved-syscall-context-pointer' }];
+  return [
+    { kind: 'feature', name: PLAIN_CONTEXTS.has(type) ? 'moved-plain-context-pointer' : 'moved-context-pointer' },
+  ];
 }
 
 /** What a context is needed for: an access, or that the pointer to it may have been moved. */

@@ -85,6 +85,7 @@ export const FEATURE_PROGRAMS: Readonly<Record<string, FeatureProbe>> = {
   ]),
   // A context through a pointer to which a number was added
   'moved-context-pointer': loads([addNumber(1, 8), load(4, 0, 1, 0), MOV_R0_0, EXIT]),
+  'moved-plain-context-pointer': loads([addNumber(1, 8), load(4, 0, 1, 0), MOV_R0_0, EXIT], 'tracepoint'),
   'moved-syscall-context-pointer': loads([addNumber(1, 8), load(4, 0, 1, 0), MOV_R0_0, EXIT], 'syscall', F_SLEEPABLE),
   // A jump that the kernel takes when the program has run for too long (6.9)
   'may-goto': loads([MOV_R0_0, { code: 0xe5, offset: 1 }, MOV_R0_0, EXIT]),
