@@ -1,4 +1,13 @@
-export { type AttachTarget, type AttachTargets, targetOf } from './attach-targets.ts';
+export {
+  type AttachingProgram,
+  type AttachTarget,
+  type AttachTargets,
+  describeTarget,
+  expandInterfaces,
+  isPattern,
+  mapTargets,
+  targetsOf,
+} from './attach-targets.ts';
 export { decide, type DecideOptions } from './decide.ts';
 export { isExactKernel } from './evidence/open-evidence.ts';
 export { explainFinding, explainSelection, explanationRows, selectionRows, type SelectionRow } from './explain.ts';
@@ -33,6 +42,7 @@ export {
 export { createKernelTypesCache, type KernelTypesCache, type KernelTypesCacheOptions } from './kernel-types-cache.ts';
 export { checkParameters, declaredParameter, readParameter } from './parameters/read-parameter.ts';
 export { parameterBytes } from './parameters/settings.ts';
+export { memberNames, needsInterface } from './target-members.ts';
 export { chooseSupplement, type ChosenSupplement } from './supplement/choose-supplement.ts';
 export { minimalBtf } from './supplement/minimal-btf.ts';
 export { PortabilityError, type PortabilityErrorCode } from './portability-error.ts';

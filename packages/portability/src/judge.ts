@@ -1,6 +1,6 @@
 import type { ParameterValue, Requirement, ServiceParameter, Variant } from '@bpfship/media-types';
 import { type Answer, toFinding, unmet } from './answer.ts';
-import { type AttachTargets, targetOf } from './attach-targets.ts';
+import { type AttachTargets, expandInterfaces, targetsOf } from './attach-targets.ts';
 import type { KernelFacts } from './facts.ts';
 import { openGuards } from './guards/open-guards.ts';
 import { type KernelTypes, openLocalTypes } from './kernel-types.ts';
@@ -87,6 +87,7 @@ function judgePrograms(
     return answer === 'met' ? [] : [{ ...answer }];
   });
   const parameters = { declared, given };
+  const known = facts.interfaces ? expandInterfaces(attachTargets, Object.keys(facts.interfaces)) : attachTargets;
   const guards = openGuards(variant, { context, requirements: variant.requirements, parameters });
   // One finding for each answer, however many programs it concerns.
   const findings = new Map<string, Finding>();
@@ -103,8 +104,11 @@ function judgePrograms(
       const answer = guards.answerIn(name, entry);
       return answer === 'met' ? [] : [findingOf(entry, answer)];
     });
-    const target = checkTarget(program, targetOf(attachTargets, name), facts);
-    const own = inOrder([...maps, ...concerning, ...(target === 'met' ? [] : [{ ...target }])]);
+    const targets = targetsOf(known, program).flatMap((target): Finding[] => {
+      const answer = checkTarget(program, target, facts);
+      return answer === 'met' ? [] : [{ ...answer }];
+    });
+    const own = inOrder([...maps, ...concerning, ...targets]);
     return { name, ...summarise(own), findings: own };
   });
 }

@@ -20,7 +20,7 @@ import { type Checked, type CheckInput, checkOn, fleetTable, programTable } from
 import { resultWidth } from '../terminal/streams.ts';
 import { table } from '../terminal/table.ts';
 import { addExamples } from '../options/examples.ts';
-import { addTargetOptions, attachTargets, type TargetOptionValues } from '../options/node-options.ts';
+import { addTargetOptions, attachTargets, type TargetOptionValues } from '../options/target-options.ts';
 import { addSetOption, readSettings } from '../options/set-option.ts';
 import { addVerifyOptions, policyFrom, type VerifyOptionValues } from '../options/key-options.ts';
 import { addRegistryOptions, openReference, type RegistryOptionValues } from '../options/registry-options.ts';

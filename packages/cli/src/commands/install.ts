@@ -8,12 +8,12 @@ import {
   addAttachOptions,
   addNodeOptions,
   type AttachOptionValues,
-  attachTargets,
   checkServiceName,
   type NodeOptionValues,
   openLocalNode,
   showSteps,
 } from '../options/node-options.ts';
+import { attachTargets } from '../options/target-options.ts';
 import { addRegistryOptions, openReference, type RegistryOptionValues } from '../options/registry-options.ts';
 import { createTrafficCounter } from '../options/traffic.ts';
 import { formatBytes } from '../terminal/table.ts';

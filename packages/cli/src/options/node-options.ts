@@ -1,8 +1,9 @@
 import { type Command, Option } from 'commander';
-import type { AttachTargets, InstallProgress, ShimNode } from '@bpfship/runtime-shim';
+import type { InstallProgress, ShimNode } from '@bpfship/runtime-shim';
 import { openNode } from '@bpfship/runtime-shim';
 import { CliError } from '../cli-error.ts';
 import type { CommandContext } from '../context.ts';
+import { addTargetOptions, type TargetOptionValues } from './target-options.ts';
 import { formatBytes, formatDuration } from '../terminal/table.ts';
 
 /** Values of the options that {@link addNodeOptions} adds. */
@@ -28,27 +29,9 @@ export function openLocalNode(values: NodeOptionValues, { streams }: CommandCont
   });
 }
 
-/** Values of the options that {@link addTargetOptions} adds. */
-export interface TargetOptionValues {
-  interface?: string;
-  xdpMode?: 'native' | 'generic';
-}
-
 /** Values of the options that {@link addAttachOptions} adds. */
 export interface AttachOptionValues extends TargetOptionValues {
   variant?: string;
-}
-
-/** Options that say where a service attaches. */
-export function addTargetOptions(command: Command): Command {
-  const group = 'Attach options:';
-  command.addOption(new Option('-i, --interface <name>', 'network interface for XDP programs').helpGroup(group));
-  command.addOption(
-    new Option('--xdp-mode <mode>', 'how XDP programs attach (default: the kernel chooses)')
-      .choices(['native', 'generic'])
-      .helpGroup(group),
-  );
-  return command;
 }
 
 /** Options that say where a service attaches and in which form. */
@@ -56,16 +39,6 @@ export function addAttachOptions(command: Command): Command {
   return addTargetOptions(command).addOption(
     new Option('--variant <name>', 'use this variant instead of the selected one').helpGroup('Attach options:'),
   );
-}
-
-/** Where the programs attach, from the options. */
-export function attachTargets({ interface: interfaceName, xdpMode }: TargetOptionValues): AttachTargets {
-  return {
-    '*': {
-      ...(interfaceName === undefined ? {} : { interfaceName }),
-      ...(xdpMode === undefined ? {} : { xdpMode }),
-    },
-  };
 }
 
 /** Shows the steps of an install or upgrade as they happen, on stderr. */

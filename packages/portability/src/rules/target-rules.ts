@@ -1,6 +1,6 @@
 import type { VariantProgram } from '@bpfship/media-types';
 import { about, type Answer, lookUp, unknown, unmet } from '../answer.ts';
-import type { AttachTarget } from '../attach-targets.ts';
+import { type AttachTarget, isPattern } from '../attach-targets.ts';
 import type { KernelFacts, NetworkInterfaceFacts } from '../facts.ts';
 
 /**
@@ -16,7 +16,8 @@ export function checkTarget({ hook, flags = [] }: VariantProgram, target: Attach
   if (facts.interfaces === undefined) return withoutInterfaces(target);
   const found = lookUp(facts.interfaces, interfaceName);
   if (found === undefined) {
-    return about('attach', unmet('interface-missing', `there is no network interface ${interfaceName}`));
+    const what = isPattern(interfaceName) ? 'whose name matches ' : '';
+    return about('attach', unmet('interface-missing', `there is no network interface ${what}${interfaceName}`));
   }
   return about('attach', checkXdp(found, target, flags.includes('xdp-frags')));
 }

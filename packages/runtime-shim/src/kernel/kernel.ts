@@ -1,4 +1,4 @@
-import type { NetworkInterfaceFacts } from '@bpfship/portability';
+import type { AttachTarget, NetworkInterfaceFacts } from '@bpfship/portability';
 import type { BtfIds } from './native/find-btf-ids.ts';
 
 /**
@@ -100,16 +100,10 @@ export interface LoadedObject {
   maps: { name: string; id: number; type: string; keySize: number; valueSize: number; maxEntries: number }[];
 }
 
-/** How to attach. */
-export interface AttachOptions {
+/** Where to attach; the target has no patterns any more. */
+export interface AttachOptions extends AttachTarget {
   /** Where to pin the link. */
   linkPin: string;
-  /** For XDP, TC and the like: the interface. */
-  interfaceName?: string;
-  /** For XDP: `native` by driver, `generic` by the stack; default lets the kernel choose. */
-  xdpMode?: 'native' | 'generic';
-  /** For cgroup hooks. */
-  cgroupPath?: string;
 }
 
 /** A link that holds a program at its hook. */

@@ -3,8 +3,6 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import type { Kernel, LoadedObject } from '../kernel/kernel.ts';
 import type { ActivateOptions, Activation, AttachedProgram, CarriedMap } from './activation.ts';
-import { targetOf } from '@bpfship/portability';
-import { hookOf } from './attach-targets.ts';
 import { pinMaps, reusableMaps } from './carry-maps.ts';
 import { pinnedGenerations, type ServicePins } from './pins.ts';
 import { linkIds, removeGeneration } from './recover.ts';
@@ -90,21 +88,21 @@ async function attachAll(
 ): Promise<AttachedProgram[]> {
   const { kernel, pins, next, running } = options;
   const attached: AttachedProgram[] = [];
-  for (const { name } of loaded.programs) {
-    const program = next.variant.programs.find((candidate) => candidate.name === name);
-    if (!program) continue;
-    const target = targetOf(next.attach, name);
-    const hook = hookOf(program, target);
-    const before = running && predecessorOf(running, next, pins, { name, hook });
-    const linkPin = pins.link(next.id, name);
+  const isLoaded = new Set(loaded.programs.map(({ name }) => name));
+  for (const attachment of next.attachments) {
+    const { name, key, hook, target } = attachment;
+    if (!isLoaded.has(name)) continue;
+    const before = running && predecessorOf(running, next, pins, attachment);
+    const linkPin = pins.link(next.id, key);
     const place = { kernel, pins, object: loaded.id, program: name, linkPin };
-    if (running && before && (await switchInPlace(place, { id: running.id, program: before.name }, undoing))) {
-      attached.push({ name, hook, switched: 'in-place' });
+    const recorded = { name, key, hook, ...(Object.keys(target).length > 0 ? { target } : {}) };
+    if (running && before && (await switchInPlace(place, { id: running.id, ...before }, undoing))) {
+      attached.push({ ...recorded, switched: 'in-place' });
       continue;
     }
     await kernel.attach(loaded.id, name, { linkPin, ...target });
-    undoing.push(`detaching ${name}`, () => kernel.removeLink(linkPin));
-    attached.push({ name, hook, switched: before ? 'overlap' : 'attached' });
+    undoing.push(`detaching ${key}`, () => kernel.removeLink(linkPin));
+    attached.push({ ...recorded, switched: before ? 'overlap' : 'attached' });
   }
   return attached;
 }

@@ -1,26 +1,35 @@
 import type { BtfIndex, Variant, VariantMap } from '@bpfship/media-types';
+import type { AttachTarget } from '@bpfship/portability';
 import type { Kernel } from '../kernel/kernel.ts';
-import type { AttachTargets } from '@bpfship/portability';
+import type { Attachment } from './attachment.ts';
 import type { ServicePins } from './pins.ts';
 import type { StepTimer } from './steps.ts';
 
 /** How a program came to its hook. */
 export type Switch = 'attached' | 'in-place' | 'overlap';
 
-/** A program at its hook. */
-export interface AttachedProgram {
-  name: string;
-  /** The hook with its target, e.g. `raw-tracepoint:sched_process_exec`, `xdp:eth0`. */
-  hook: string;
+/** A program at its hook; a program with several targets is there for each. */
+export interface AttachedProgram extends RecordedProgram {
   /** `attached`: there was none before. `in-place`: the running link got the new program. `overlap`: attached before the old one was detached. */
   switched: Switch;
+}
+
+/** What the state says of a program at its hook. */
+export interface RecordedProgram {
+  name: string;
+  /** Name of its link's pin, unique in the service; see `attachment.ts`. */
+  key: string;
+  /** The hook with its target, e.g. `raw-tracepoint:sched_process_exec`, `xdp:eth0`. */
+  hook: string;
+  /** The target that was given at run time; absent where its section says all. */
+  target?: AttachTarget;
 }
 
 /** What runs now and gives way. */
 export interface RunningGeneration {
   id: number;
   variant: Variant;
-  programs: { name: string; hook: string }[];
+  programs: RecordedProgram[];
   /** A map as the newest other generation had it: maps that the running one lacks stay pinned for a rollback. */
   earlierMap(name: string): Promise<VariantMap | undefined>;
 }
@@ -33,7 +42,8 @@ export interface NewGeneration {
   object: Uint8Array;
   /** Minimal BTF to relocate against, where the kernel has none of its own. */
   supplement?: Uint8Array | undefined;
-  attach: AttachTargets;
+  /** Where its programs go, each once for each of its targets. */
+  attachments: readonly Attachment[];
 }
 
 /** A map of a generation, and whether it has the contents of the one before. */

@@ -1,63 +1,82 @@
-import { existsSync, readFileSync } from 'node:fs';
-import { type AttachTarget, type AttachTargets, targetOf } from '@bpfship/portability';
-import type { Variant, VariantProgram } from '@bpfship/media-types';
+import { existsSync } from 'node:fs';
+import { type AttachTarget, type AttachTargets, isPattern, needsInterface, targetsOf } from '@bpfship/portability';
+import type { Variant } from '@bpfship/media-types';
 import { ShimError } from '../shim-error.ts';
+import { type Attachment, attachmentOf } from './attachment.ts';
+import { interfaceNames } from './resolve-targets.ts';
 
-/** The hook of a program with its target, e.g. `raw-tracepoint:sched_process_exec`, `xdp:eth0`. */
-export function hookOf(program: VariantProgram, { interfaceName, cgroupPath }: AttachTarget): string {
-  const target = program.target ?? (needsInterface(program) ? interfaceName : cgroupPath);
-  return target === undefined ? program.hook : `${program.hook}:${target}`;
+/** The attachments of a variant at resolved targets; patterns that nothing matched are left out. */
+export function attachmentsOf({ programs }: Pick<Variant, 'programs'>, resolved: AttachTargets): Attachment[] {
+  return programs.flatMap((program) =>
+    targetsOf(resolved, program)
+      .filter((target) => openPattern(target) === undefined)
+      .map((target) => attachmentOf(program, target)),
+  );
+}
+
+/** Patterns of the programs' targets that nothing matches, a line each. */
+export function openPatterns({ programs }: Pick<Variant, 'programs'>, resolved: AttachTargets): string[] {
+  const lines = programs.flatMap((program) =>
+    targetsOf(resolved, program).flatMap((target) => {
+      const pattern = openPattern(target);
+      return pattern === undefined ? [] : [`nothing matches ${pattern}: program "${program.name}" waits for it`];
+    }),
+  );
+  return [...new Set(lines)];
+}
+
+function openPattern({ interfaceName = '', cgroupPath = '' }: AttachTarget): string | undefined {
+  return [interfaceName, cgroupPath].find(isPattern);
 }
 
 /**
  * Checks what can be checked before anything is fetched or loaded.
  *
+ * @param resolved - targets without patterns, but for those that nothing matched.
  * @throws {ShimError} `ERR_SHIM_ATTACH_TARGET` for a target that is needed and not given, or not there, or for one that two programs want
  * and only one can have.
  */
-export function checkAttachTargets({ programs }: Variant, targets: AttachTargets): void {
+export function checkAttachTargets(variant: Pick<Variant, 'programs'>, resolved: AttachTargets): void {
   const taken = new Map<string, string>();
-  for (const program of programs) {
-    const { interfaceName, cgroupPath } = targetOf(targets, program.name);
-    if (needsInterface(program)) takeInterface(program.name, checkInterface(program.name, interfaceName), taken);
-    if (cgroupPath !== undefined && !existsSync(cgroupPath)) {
-      throw new ShimError('ERR_SHIM_ATTACH_TARGET', `there is no cgroup ${cgroupPath} for program "${program.name}"`, {
-        hint: 'Cgroups are folders: "mount -t cgroup2" shows where.',
-      });
-    }
+  for (const { name, hook, place, program, target } of attachmentsOf(variant, resolved)) {
+    if (needsInterface(program)) checkInterface(name, target.interfaceName);
+    if (program.hook === 'xdp') takePlace(name, hook, place, taken);
+    const { cgroupPath, binaryPath, netnsPath } = target;
+    checkPath(name, 'cgroup', cgroupPath, 'Cgroups are folders: "mount -t cgroup2" shows where.');
+    checkPath(name, 'binary', binaryPath, 'Name the executable or library with its whole path.');
+    checkPath(
+      name,
+      'network namespace',
+      netnsPath,
+      'Named ones are in /run/netns; that of a process is /proc/PID/ns/net.',
+    );
   }
 }
 
-function needsInterface({ hook }: VariantProgram): boolean {
-  return hook === 'xdp';
-}
-
 /** An interface has room for one XDP program. */
-function takeInterface(program: string, name: string, taken: Map<string, string>): void {
-  const other = taken.get(name);
-  taken.set(name, program);
+function takePlace(program: string, hook: string, place: string, taken: Map<string, string>): void {
+  const other = taken.get(hook);
+  taken.set(hook, program);
   if (other === undefined) return;
-  throw new ShimError('ERR_SHIM_ATTACH_TARGET', `programs "${other}" and "${program}" cannot both be on ${name}`, {
+  throw new ShimError('ERR_SHIM_ATTACH_TARGET', `programs "${other}" and "${program}" cannot both be on ${place}`, {
     hint: 'An interface has room for one XDP program: name another interface for one of them.',
   });
 }
 
-function checkInterface(program: string, name: string | undefined): string {
+function checkInterface(program: string, name: string | undefined): void {
+  const names = interfaceNames();
   if (name === undefined) {
     throw new ShimError('ERR_SHIM_ATTACH_TARGET', `program "${program}" needs a network interface`, {
-      hint: `Name one: --interface ${interfaceNames().find((candidate) => candidate !== 'lo') ?? 'eth0'}`,
+      hint: `Name one: --interface ${names.find((candidate) => candidate !== 'lo') ?? 'eth0'}`,
     });
   }
-  if (!interfaceNames().includes(name)) {
-    throw new ShimError('ERR_SHIM_ATTACH_TARGET', `there is no network interface "${name}" for program "${program}"`, {
-      hint: `There are: ${interfaceNames().join(', ')}`,
-    });
-  }
-  return name;
+  if (names.includes(name)) return;
+  throw new ShimError('ERR_SHIM_ATTACH_TARGET', `there is no network interface "${name}" for program "${program}"`, {
+    hint: `There are: ${names.join(', ')}`,
+  });
 }
 
-/** Interfaces of this process's network namespace; unlike /sys/class/net, this file is always of that namespace. */
-function interfaceNames(): string[] {
-  const text = readFileSync('/proc/net/dev', 'utf8');
-  return [...text.matchAll(/^\s*([^\s:|]+):/gm)].map(([, name = '']) => name);
+function checkPath(program: string, what: string, path: string | undefined, hint: string): void {
+  if (path === undefined || existsSync(path)) return;
+  throw new ShimError('ERR_SHIM_ATTACH_TARGET', `there is no ${what} ${path} for program "${program}"`, { hint });
 }

@@ -4,14 +4,15 @@ import type { Kernel } from '../kernel/kernel.ts';
 import { KernelError } from '../kernel/kernel-error.ts';
 import { ShimError } from '../shim-error.ts';
 import { activate } from './activate.ts';
-import type { Activation, AttachedProgram, RunningGeneration } from './activation.ts';
+import type { Activation, AttachedProgram, RecordedProgram, RunningGeneration } from './activation.ts';
 import type { AttachTargets } from '@bpfship/portability';
-import { checkAttachTargets } from './attach-targets.ts';
+import { attachmentsOf, checkAttachTargets, openPatterns } from './attach-targets.ts';
 import { fetchVariant } from './fetch-variant.ts';
 import type { InstallOptions, InstallResult, NodeFolders, RejectedVariant } from './node-options.ts';
 import type { ServicePins } from './pins.ts';
 import { type PreparedPackage, variantOf } from './prepare.ts';
 import type { StateFiles } from './state-files.ts';
+import { resolveTargets } from './resolve-targets.ts';
 import { currentGeneration, type Generation, type ServiceState } from './state-schema.ts';
 import type { StepTimer } from './steps.ts';
 import { readStoredPackage, storePackage } from './stored-package.ts';
@@ -70,7 +71,11 @@ async function tryCandidate(
 ): Promise<InstallResult> {
   const { index } = prepared;
   const attach = options.attach ?? {};
-  checkAttachTargets(variantOf(index, verdict), attach);
+  const resolved = resolveTargets(attach);
+  const selected = variantOf(index, verdict);
+  const waiting = openPatterns(selected, resolved);
+  if (state === undefined && waiting.length > 0) throw nothingMatches(waiting);
+  checkAttachTargets(selected, resolved);
   const { variant, object } = await timer.run(
     'fetch',
     () => fetchVariant(store, prepared, verdict, options),
@@ -83,7 +88,14 @@ async function tryCandidate(
   const activation = await activate({
     kernel,
     pins,
-    next: { id, index, variant, object, attach, supplement: prepared.supplement?.bytes },
+    next: {
+      id,
+      index,
+      variant,
+      object,
+      attachments: attachmentsOf(variant, resolved),
+      supplement: prepared.supplement?.bytes,
+    },
     running,
     timer,
   });
@@ -99,7 +111,7 @@ async function tryCandidate(
   });
   return resultOf(index.name, generation, activation, timer, {
     rejected,
-    warnings: [...prepared.warnings, ...warnings],
+    warnings: [...prepared.warnings, ...waiting, ...warnings],
   });
 }
 
@@ -199,9 +211,20 @@ function newGeneration(
     ...(supplement ? { supplement: { digest: supplement.digest, size: supplement.size } } : {}),
     ...(signer === undefined ? {} : { signer }),
     attach,
-    programs: programs.map(({ name, hook }) => ({ name, hook })),
+    programs: programs.map(recorded),
     created: new Date().toISOString(),
   };
+}
+
+/** What the state keeps of a program at its hook. */
+export function recorded({ name, key, hook, target }: AttachedProgram): RecordedProgram {
+  return { name, key, hook, ...(target === undefined ? {} : { target }) };
+}
+
+function nothingMatches([first = '']: readonly string[]): ShimError {
+  return new ShimError('ERR_SHIM_ATTACH_TARGET', first, {
+    hint: 'Name what is there: "ip link" lists interfaces. Once a service is installed, a pattern may go without a match.',
+  });
 }
 
 /** Whether another variant may do better: the verifier, or the way of attaching, refused this one. */

@@ -20,7 +20,7 @@ import {
   type KernelFacts,
   neededFacts,
   type Selection,
-  targetOf,
+  targetsOf,
   type Verdict,
 } from '@bpfship/portability';
 import { type Policy, verifyArtifact } from '@bpfship/trust';
@@ -32,6 +32,7 @@ import { ShimError } from '../shim-error.ts';
 import { checkAttachTargets } from './attach-targets.ts';
 import { findEvidence } from './find-evidence.ts';
 import { findSupplement, type FoundSupplement, type SupplementSearch } from './find-supplement.ts';
+import { resolveTargets, withoutPatterns } from './resolve-targets.ts';
 import type { StepTimer } from './steps.ts';
 
 /** Where a package comes from and what it must satisfy. */
@@ -73,7 +74,8 @@ export async function preparePackage(
   kernel: Kernel,
   timer: StepTimer,
 ): Promise<PreparedPackage> {
-  const { target, signal, attach: attachTargets = {} } = source;
+  const { target, signal, attach = {} } = source;
+  const attachTargets = withoutPatterns(resolveTargets(attach));
   // The worker opens libbpf, and the kernel's BTF is read, while the registry is asked.
   const opening = kernel.library();
   opening.catch(() => undefined);
@@ -149,7 +151,9 @@ export async function preparePackage(
 function checkOnlyTargets({ variants }: BtfIndex, targets: AttachTargets, { interfaces }: KernelFacts): void {
   if (interfaces === undefined) return;
   for (const variant of variants) {
-    const named = variant.programs.filter(({ name }) => targetOf(targets, name).interfaceName !== undefined);
+    const named = variant.programs.filter((program) =>
+      targetsOf(targets, program).some(({ interfaceName }) => interfaceName !== undefined),
+    );
     if (named.length > 0) checkAttachTargets({ ...variant, programs: named }, targets);
   }
 }

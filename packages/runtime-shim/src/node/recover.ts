@@ -63,12 +63,12 @@ export async function removeGeneration(
 /** A link that was switched in place runs the program of a generation that never came to be. */
 async function correctPrograms(kernel: Kernel, pins: ServicePins, { id, programs }: Generation): Promise<string[]> {
   const done: string[] = [];
-  for (const { name } of programs) {
-    const link = await kernel.inspectPin(pins.link(id, name));
+  for (const { name, key } of programs) {
+    const link = await kernel.inspectPin(pins.link(id, key));
     const program = await kernel.inspectPin(pins.program(id, name));
     if (link?.kind !== 'link' || program?.kind !== 'program' || link.dead || link.programId === program.id) continue;
-    await kernel.updateLinkToPin(pins.link(id, name), pins.program(id, name));
-    done.push(`program ${name} of generation ${id} was put back in its place`);
+    await kernel.updateLinkToPin(pins.link(id, key), pins.program(id, name));
+    done.push(`program ${key} of generation ${id} was put back in its place`);
   }
   return done;
 }

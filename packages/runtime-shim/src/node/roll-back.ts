@@ -1,9 +1,10 @@
 import { ShimError } from '../shim-error.ts';
 import { activate } from './activate.ts';
-import { checkAttachTargets } from './attach-targets.ts';
-import { type BringUpContext, record, resultOf, runningGeneration } from './bring-up.ts';
+import { attachmentsOf, checkAttachTargets, openPatterns } from './attach-targets.ts';
+import { type BringUpContext, record, recorded, resultOf, runningGeneration } from './bring-up.ts';
 import type { InstallResult } from './node-options.ts';
 import type { Generation, ServiceState } from './state-schema.ts';
+import { resolveTargets } from './resolve-targets.ts';
 import type { StepTimer } from './steps.ts';
 import { readStoredObject, readStoredPackage, readStoredSupplement } from './stored-package.ts';
 
@@ -23,23 +24,27 @@ export async function rollBack(
   const target = chooseGeneration(state, to);
   const { id, attach } = target;
   const { manifest, index, variant } = await readStoredPackage(store, target);
-  checkAttachTargets(variant, attach);
+  const resolved = resolveTargets(attach);
+  checkAttachTargets(variant, resolved);
   const object = await readStoredObject(store, manifest, variant);
   const supplement = await readStoredSupplement(store, target);
   const running = await runningGeneration(context, state);
   const activation = await activate({
     kernel,
     pins,
-    next: { id, index, variant, object, attach, supplement },
+    next: { id, index, variant, object, attachments: attachmentsOf(variant, resolved), supplement },
     running,
     timer,
   });
-  const changed = { ...target, programs: activation.programs.map(({ name, hook }) => ({ name, hook })) };
+  const changed = { ...target, programs: activation.programs.map(recorded) };
   const generations = state.generations.map((generation) => (generation.id === id ? changed : generation));
   const warnings = await record(activation, timer, `generation ${id}`, () =>
     states.write({ ...state, current: id, generations }),
   );
-  return resultOf(state.name, changed, activation, timer, { rejected: [], warnings });
+  return resultOf(state.name, changed, activation, timer, {
+    rejected: [],
+    warnings: [...openPatterns(variant, resolved), ...warnings],
+  });
 }
 
 function chooseGeneration({ name, current, generations }: ServiceState, to: number | undefined): Generation {

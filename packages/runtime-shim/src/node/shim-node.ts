@@ -208,5 +208,7 @@ function alreadyInstalled(state: ServiceState): ShimError {
 }
 
 function withoutEmpty(attach: InstallOptions['attach'] = {}): NonNullable<InstallOptions['attach']> {
-  return Object.fromEntries(Object.entries(attach).filter(([, target]) => Object.keys(target).length > 0));
+  return Object.fromEntries(
+    Object.entries(attach).filter(([, target]) => Array.isArray(target) || Object.keys(target).length > 0),
+  );
 }

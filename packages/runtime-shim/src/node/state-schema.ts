@@ -1,6 +1,8 @@
 import { CName, Digest, SemanticVersion, ServiceName, VariantName, line } from '@bpfship/media-types';
 import { z } from 'zod';
 import type { AttachTargets } from '@bpfship/portability';
+import type { RecordedProgram } from './activation.ts';
+import { AttachTargetSchema, AttachTargetsSchema } from './target-schema.ts';
 
 /** What the node keeps of a service, in `services/<name>.json`. */
 export interface ServiceState {
@@ -28,18 +30,23 @@ export interface Generation {
   supplement?: { digest: string; size: number };
   /** Who signed the package; absent where that was not checked. */
   signer?: string;
+  /** Where its programs are to attach, as it was asked for: with patterns. */
   attach: AttachTargets;
   /** Programs that were attached, with their hooks. */
-  programs: { name: string; hook: string }[];
+  programs: RecordedProgram[];
   /** RFC 3339. */
   created: string;
 }
 
-const AttachTargetSchema = z.object({
-  interfaceName: line(64).exactOptional(),
-  xdpMode: z.enum(['native', 'generic']).exactOptional(),
-  cgroupPath: line(4096).exactOptional(),
-});
+/** Generations of before programs had several targets have no key: their links are pinned under the program's name. */
+const RecordedProgramSchema: z.ZodType<RecordedProgram> = z
+  .object({
+    name: CName,
+    key: line(255).exactOptional(),
+    hook: line(8192),
+    target: AttachTargetSchema.exactOptional(),
+  })
+  .transform(({ key, ...program }) => ({ ...program, key: key ?? program.name }));
 
 const GenerationId = z.number().int().min(1).max(Number.MAX_SAFE_INTEGER);
 
@@ -61,8 +68,8 @@ export const ServiceStateSchema: z.ZodType<ServiceState> = z
           layer: Digest,
           supplement: z.object({ digest: Digest, size: z.number().int().min(1) }).exactOptional(),
           signer: line(512).exactOptional(),
-          attach: z.record(z.string(), AttachTargetSchema),
-          programs: z.array(z.object({ name: CName, hook: line(512) })),
+          attach: AttachTargetsSchema,
+          programs: z.array(RecordedProgramSchema),
           created: z.iso.datetime(),
         }),
       )

@@ -26,6 +26,8 @@ export interface ServiceStatus extends Omit<ServiceSummary, 'programs'> {
   generations: { id: number; version: string; variant: string; digest: string; created: string; current: boolean }[];
   programs: {
     name: string;
+    /** Unique: a program with several targets is there for each. */
+    key: string;
     hook: string;
     state: 'attached' | 'detached';
     id?: number;
@@ -39,7 +41,7 @@ export interface ServiceStatus extends Omit<ServiceSummary, 'programs'> {
 /** A summary from the state and the presence of pins; the kernel is not asked. */
 export function summarize(state: ServiceState, pins: ServicePins): ServiceSummary {
   const { id, version, variant, manifest, programs } = currentGeneration(state);
-  const attached = programs.filter(({ name }) => existsSync(pins.link(id, name))).length;
+  const attached = programs.filter(({ key }) => existsSync(pins.link(id, key))).length;
   return {
     name: state.name,
     version,
@@ -65,12 +67,13 @@ export async function describeStatus(
 ): Promise<ServiceStatus> {
   const generation = currentGeneration(state);
   const programs: ServiceStatus['programs'] = [];
-  for (const { name, hook } of generation.programs) {
-    const pin = pins.link(generation.id, name);
+  for (const { name, key, hook } of generation.programs) {
+    const pin = pins.link(generation.id, key);
     const link = await kernel.inspectPin(pin);
     const program = await kernel.inspectPin(pins.program(generation.id, name));
     programs.push({
       name,
+      key,
       hook,
       state: link?.kind === 'link' && !link.dead ? 'attached' : 'detached',
       ...(program?.kind === 'program' ? { id: program.id, tag: program.tag } : {}),

@@ -1,9 +1,8 @@
 import { existsSync, rmSync } from 'node:fs';
 import type { Kernel } from '../kernel/kernel.ts';
 import { KernelError, type KernelErrorCode } from '../kernel/kernel-error.ts';
-import type { NewGeneration, RunningGeneration } from './activation.ts';
-import { targetOf } from '@bpfship/portability';
-import { hookOf } from './attach-targets.ts';
+import type { NewGeneration, RecordedProgram, RunningGeneration } from './activation.ts';
+import type { Attachment } from './attachment.ts';
 import type { ServicePins } from './pins.ts';
 import type { UndoList } from './undo-list.ts';
 
@@ -20,16 +19,16 @@ const ATTACH_ANEW: ReadonlySet<KernelErrorCode> = new Set([
  */
 export function predecessorOf(
   running: RunningGeneration,
-  { variant, attach }: NewGeneration,
+  { attachments }: NewGeneration,
   pins: ServicePins,
-  { name, hook }: { name: string; hook: string },
-): { name: string } | undefined {
+  { name, hook }: Attachment,
+): RecordedProgram | undefined {
   const atHook = running.programs.filter(
-    (program) => program.hook === hook && existsSync(pins.link(running.id, program.name)),
+    (program) => program.hook === hook && existsSync(pins.link(running.id, program.key)),
   );
   const sameName = atHook.find((program) => program.name === name);
   if (sameName || !hook.startsWith('xdp:')) return sameName;
-  const staying = variant.programs.filter((program) => hookOf(program, targetOf(attach, program.name)) === hook);
+  const staying = attachments.filter((other) => other.hook === hook);
   return atHook.find((program) => !staying.some((other) => other.name === program.name));
 }
 
@@ -49,19 +48,17 @@ export interface Place {
  */
 export async function switchInPlace(
   { kernel, pins, object, program, linkPin }: Place,
-  old: { id: number; program: string },
+  old: { id: number; name: string; key: string },
   undoing: UndoList,
 ): Promise<boolean> {
-  const oldPin = pins.link(old.id, old.program);
+  const oldPin = pins.link(old.id, old.key);
   try {
     await kernel.updateLink(oldPin, object, program);
   } catch (error) {
     if (error instanceof KernelError && ATTACH_ANEW.has(error.code)) return false;
     throw error;
   }
-  undoing.push(`switching ${old.program} back`, () =>
-    kernel.updateLinkToPin(oldPin, pins.program(old.id, old.program)),
-  );
+  undoing.push(`switching ${old.key} back`, () => kernel.updateLinkToPin(oldPin, pins.program(old.id, old.name)));
   await kernel.copyPin(oldPin, linkPin);
   undoing.push(`unpinning ${program}`, () => rmSync(linkPin, { force: true }));
   return true;

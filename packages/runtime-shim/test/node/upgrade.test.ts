@@ -110,7 +110,7 @@ describe.skipIf(!IS_ROOT)('upgrade', () => {
       ['1.2.0', 'renamed'],
     ] as const) {
       const { programs } = await node.upgrade({ ...packed.unsigned(version), service: SERVICE });
-      expect(programs).toEqual([{ name, hook: `xdp:${cable.name}`, switched: 'in-place' }]);
+      expect(programs).toMatchObject([{ name, hook: `xdp:${cable.name}`, switched: 'in-place' }]);
       cable.send(2);
     }
     expect(await node.rollback({ service: SERVICE })).toMatchObject({
