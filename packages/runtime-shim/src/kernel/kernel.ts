@@ -42,6 +42,28 @@ export interface Kernel extends AsyncDisposable {
   removeLink(linkPin: string): Promise<void>;
   /** Closes a loaded object; what is pinned stays. */
   close(object: number): Promise<void>;
+  /** The instructions of a program of a loaded object as the kernel got them, 8 bytes each, its functions behind one another. */
+  programInstructions(object: number, program: string): Promise<Uint8Array>;
+  /** Makes and pins the selector of a service's stubs, which names slot 0 at first; nothing where it is pinned already. */
+  makeSelector(pin: string): Promise<void>;
+  /** The slot that the stubs go on in; `undefined` where no selector is pinned. */
+  readSelector(pin: string): Promise<number | undefined>;
+  /** Switches all stubs of the selector to a slot, from the next event on. */
+  writeSelector(pin: string, slot: number): Promise<void>;
+  /**
+   * Loads stubs and pins each with its two empty slots: all of them, or none. They are attached as programs of any object are.
+   *
+   * @throws {KernelError} `ERR_KERNEL_LOAD_REJECTED` where the kernel takes one of them not.
+   */
+  loadStubs(selectorPin: string, stubs: readonly StubOptions[]): Promise<LoadedObject>;
+  /** Puts a pinned program into a slot of a stub. @throws {KernelError} `ERR_KERNEL_SLOT` where it does not go with the stub. */
+  fillSlot(slotsPin: string, slot: number, programPin: string): Promise<void>;
+  /** Empties a slot. */
+  clearSlot(slotsPin: string, slot: number): Promise<void>;
+  /** Kernel ids of the programs in a stub's slots; `undefined` for an empty one. None where nothing is pinned there. */
+  readSlots(slotsPin: string): Promise<(number | undefined)[]>;
+  /** Waits until every BPF program that runs now has come to its end; some milliseconds. */
+  settle(): Promise<void>;
   /** Reads events of a ring buffer or perf event array, until the signal aborts. */
   readEvents(options: ReadEventsOptions): AsyncIterable<EventBatch>;
   /** What the kernel knows of a pinned object. */
@@ -112,6 +134,22 @@ export interface AttachedLink {
   /** Kernel's link id. */
   id: number;
   type: string;
+}
+
+/** A stub: a program that stays at its hook and goes on in the program of the generation that runs. */
+export interface StubOptions {
+  /** Name of the program; unique among those that are loaded with it. */
+  name: string;
+  /** Section of the programs that it stands for; says type, attach type and, where they do, the target. */
+  section: string;
+  /** What it returns where its slot is empty. */
+  result: number;
+  /** Bytes of its context that the programs behind it read at most; 0 where that needs no check. */
+  contextBytes: number;
+  /** Makes the address of the function that it is at known to the programs behind it (`bpf_get_func_ip`). */
+  functionIp: boolean;
+  programPin: string;
+  slotsPin: string;
 }
 
 /** What to read events from. */

@@ -1,4 +1,5 @@
 import { closeSync, openSync } from 'node:fs';
+import koffi from 'koffi';
 import { attachTracepoint } from './attach-tracepoint.ts';
 import type { AttachedLink, AttachOptions, LoadedObject, LoadOptions } from './kernel.ts';
 import { KernelError } from './kernel-error.ts';
@@ -99,6 +100,14 @@ export class NativeObject {
   /** The descriptor of a program. */
   programFd(name: string): number {
     return this.#native.programFd(this.#program(name));
+  }
+
+  /** The instructions of a program as the kernel got them. */
+  programInstructions(name: string): Uint8Array {
+    const program = this.#program(name);
+    const address = this.#native.programInstructions(program);
+    const size = this.#native.programInstructionCount(program) * 8;
+    return address === null ? new Uint8Array() : new Uint8Array(koffi.view(address, size).slice(0));
   }
 
   /** The descriptor of a map. */

@@ -1,6 +1,6 @@
 import { parentPort, workerData } from 'node:worker_threads';
 import { closeSync, openSync, rmSync } from 'node:fs';
-import type { AttachOptions, LoadOptions } from './kernel.ts';
+import type { AttachOptions, LoadOptions, StubOptions } from './kernel.ts';
 import { EventStreams } from './event-streams.ts';
 import { dumpMap, inspectPin } from './inspect.ts';
 import { KernelError } from './kernel-error.ts';
@@ -12,6 +12,8 @@ import type { BtfIds } from './native/find-btf-ids.ts';
 import { openNative } from './native/library.ts';
 import { NativeObject } from './native-object.ts';
 import { probedFeatures, Prober } from './probes.ts';
+import { loadStubs } from './stub/load-stubs.ts';
+import { clearSlot, fillSlot, makeSelector, readSelector, readSlots, settle, writeSelector } from './stub/stub-maps.ts';
 import type { Answer, CallMethod, NumberedQuestion, Request } from './protocol.ts';
 
 const { libbpfPath } = workerData as { libbpfPath: string | undefined };
@@ -80,6 +82,19 @@ const methods: Record<CallMethod, (...args: never[]) => unknown> = {
     objectOf(id).close();
     objects.delete(id);
   },
+  programInstructions: (id: number, program: string) => objectOf(id).programInstructions(program),
+  makeSelector: (pin: string) => makeSelector(bpf(), pin),
+  readSelector: (pin: string) => readSelector(bpf(), pin),
+  writeSelector: (pin: string, slot: number) => writeSelector(bpf(), pin, slot),
+  loadStubs(selectorPin: string, stubs: readonly StubOptions[]) {
+    const id = nextObject++;
+    objects.set(id, loadStubs(bpf(), selectorPin, stubs));
+    return objectOf(id).describe(id);
+  },
+  fillSlot: (pin: string, slot: number, programPin: string) => fillSlot(bpf(), pin, slot, programPin),
+  clearSlot: (pin: string, slot: number) => clearSlot(bpf(), pin, slot),
+  readSlots: (pin: string) => readSlots(bpf(), pin),
+  settle: () => settle(bpf()),
   inspectPin: (path: string) => inspectPin(bpf(), path),
   dumpMap: (path: string, limit: number) => dumpMap(bpf(), path, limit),
 };

@@ -45,6 +45,8 @@ export interface Native {
   programName(program: Pointer): string;
   programSection(program: Pointer): string;
   programFd(program: Pointer): number;
+  programInstructions(program: Pointer): Pointer;
+  programInstructionCount(program: Pointer): number;
   programType(program: Pointer): number;
   programSetType(program: Pointer, type: number): number;
   programSetAttachType(program: Pointer, type: number): number;
@@ -106,6 +108,8 @@ export function openNative(path: string | undefined): Native {
     programName: fn('const char *bpf_program__name(void *prog)'),
     programSection: fn('const char *bpf_program__section_name(void *prog)'),
     programFd: fn('int bpf_program__fd(void *prog)'),
+    programInstructions: fn('void *bpf_program__insns(void *prog)'),
+    programInstructionCount: fn('size_t bpf_program__insn_cnt(void *prog)'),
     programType: fn('int bpf_program__type(void *prog)'),
     programSetType: fn('int bpf_program__set_type(void *prog, int type)'),
     programSetAttachType: fn('int bpf_program__set_expected_attach_type(void *prog, int type)'),
