@@ -12,6 +12,7 @@ export type {
   LoadOptions,
   PinnedInfo,
   ProbeQuestion,
+  ProgramStats,
   ReadEventsOptions,
 } from './kernel/kernel.ts';
 export { KernelError, type KernelErrorCode, type KernelErrorDetails } from './kernel/kernel-error.ts';

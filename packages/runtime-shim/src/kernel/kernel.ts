@@ -68,6 +68,12 @@ export interface Kernel extends AsyncDisposable {
   readEvents(options: ReadEventsOptions): AsyncIterable<EventBatch>;
   /** What the kernel knows of a pinned object. */
   inspectPin(path: string): Promise<PinnedInfo | undefined>;
+  /** What the kernel counts of a pinned program; `undefined` where there is no such pin. */
+  programStats(programPin: string): Promise<ProgramStats | undefined>;
+  /** Lets the kernel count runs and time of programs until {@link closeStats}. @throws {KernelError} `ERR_KERNEL_PRIVILEGE`, `ERR_KERNEL_CALL` before Linux 5.8. */
+  openStats(): Promise<number>;
+  /** Gives back what {@link openStats} gave. */
+  closeStats(stats: number): Promise<void>;
   /** Reads all entries of a pinned map, up to `limit`. Per-CPU values are concatenated. */
   dumpMap(path: string, limit: number): Promise<{ key: Uint8Array; value: Uint8Array }[]>;
 }
@@ -173,3 +179,16 @@ export type PinnedInfo =
   | { kind: 'program'; id: number; name: string; type: string; tag: string }
   /** `dead`: what it was attached to, e.g. the network device, is gone. */
   | { kind: 'link'; id: number; type: string; programId: number; dead: boolean };
+
+/** What the kernel counts of a program. */
+export interface ProgramStats {
+  /** The kernel's id of the program. */
+  id: number;
+  /** Runs, and their time together, while the kernel was told to count. */
+  runs: bigint;
+  nanoseconds: bigint;
+  /** Runs that were left out since the program was running already on that CPU; 0 before Linux 5.12. */
+  missed: bigint;
+  /** Bytes that the kernel accounts to it. */
+  memory: number;
+}

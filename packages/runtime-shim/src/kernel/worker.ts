@@ -11,6 +11,7 @@ import { callError } from './native/errno.ts';
 import type { BtfIds } from './native/find-btf-ids.ts';
 import { openNative } from './native/library.ts';
 import { NativeObject } from './native-object.ts';
+import { openStats, programStats } from './program-stats.ts';
 import { probedFeatures, Prober } from './probes.ts';
 import { loadStubs } from './stub/load-stubs.ts';
 import { clearSlot, fillSlot, makeSelector, readSelector, readSlots, settle, writeSelector } from './stub/stub-maps.ts';
@@ -19,6 +20,7 @@ import type { Answer, CallMethod, NumberedQuestion, Request } from './protocol.t
 const { libbpfPath } = workerData as { libbpfPath: string | undefined };
 const objects = new Map<number, NativeObject>();
 const locks = new Set<number>();
+const stats = new Set<number>();
 const streams = new EventStreams(send, sendError);
 let nextObject = 1;
 let opened: Bpf | undefined;
@@ -96,6 +98,15 @@ const methods: Record<CallMethod, (...args: never[]) => unknown> = {
   readSlots: (pin: string) => readSlots(bpf(), pin),
   settle: () => settle(bpf()),
   inspectPin: (path: string) => inspectPin(bpf(), path),
+  programStats: (pin: string) => programStats(bpf(), pin),
+  openStats() {
+    const fd = openStats(bpf());
+    stats.add(fd);
+    return fd;
+  },
+  closeStats(fd: number) {
+    if (stats.delete(fd)) bpf().native.close(fd);
+  },
   dumpMap: (path: string, limit: number) => dumpMap(bpf(), path, limit),
 };
 
@@ -135,6 +146,7 @@ function end(): void {
   streams.closeAll();
   for (const object of objects.values()) object.close();
   for (const fd of locks) closeSync(fd);
+  for (const fd of stats) bpf().native.close(fd);
   opened?.close();
   parentPort?.close();
 }

@@ -30,6 +30,7 @@ export const COMMAND = {
   mapFreeze: 22,
   linkCreate: 28,
   linkUpdate: 29,
+  enableStats: 32,
   linkDetach: 34,
   tokenCreate: 36,
 } as const;
