@@ -13,7 +13,13 @@ export const EXIT_CODES: readonly ExitCode[] = [
   {
     status: 2,
     meaning: 'wrong usage: an unknown command, option or argument, or a malformed reference',
-    errors: ['ERR_CLI_USAGE', 'ERR_OCI_INVALID_REFERENCE', 'ERR_PARAMETER_INVALID'],
+    errors: [
+      'ERR_CLI_USAGE',
+      'ERR_OCI_INVALID_REFERENCE',
+      'ERR_PARAMETER_INVALID',
+      'ERR_SHIM_PARAMETER',
+      'ERR_SHIM_VALUES',
+    ],
   },
   { status: 4, meaning: 'the registry wants other credentials', errors: ['ERR_OCI_UNAUTHORIZED', 'ERR_OCI_FORBIDDEN'] },
   { status: 10, meaning: 'the package has no signature', errors: ['ERR_TRUST_NO_SIGNATURE'] },

@@ -34,11 +34,13 @@ export type {
   RollbackOptions,
   UpgradeOptions,
 } from './node/node-options.ts';
+export type { GivenParameter, ParameterChanges, ParameterStatus, ParameterValues } from './node/parameters.ts';
 export type { PackageSource } from './node/prepare.ts';
 export type { ServiceEvent } from './node/service-events.ts';
 export { ShimNode } from './node/shim-node.ts';
 export type { RunState, ServiceStatus, ServiceSummary } from './node/status.ts';
 export type { InstallProgress, StepName } from './node/steps.ts';
+export { parseValues, type Values } from './node/values-file.ts';
 export { openNode, type OpenNodeOptions } from './open-node.ts';
 export { ShimError, type ShimErrorCode } from './shim-error.ts';
 export { readVariantLayer } from './variant-layer/read-variant-layer.ts';

@@ -14,19 +14,22 @@ import {
   showSteps,
 } from '../options/node-options.ts';
 import { attachTargets } from '../options/target-options.ts';
+import { addParameterOptions, parameterChanges, type ParameterOptionValues } from '../options/parameter-options.ts';
 import { addRegistryOptions, openReference, type RegistryOptionValues } from '../options/registry-options.ts';
 import { createTrafficCounter } from '../options/traffic.ts';
 import { formatBytes } from '../terminal/table.ts';
 
 /** Options of the commands that bring a package into the kernel. */
-export interface InstallValues extends RegistryOptionValues, VerifyOptionValues, NodeOptionValues, AttachOptionValues {
+export interface InstallValues
+  extends RegistryOptionValues, VerifyOptionValues, NodeOptionValues, AttachOptionValues, ParameterOptionValues {
   ociLayout?: boolean;
 }
 
 /** Adds the options of the commands that bring a package into the kernel. */
 export function addInstallOptions(command: Command): Command {
   command.option('--oci-layout', 'the reference is an OCI layout folder');
-  return addNodeOptions(addRegistryOptions(addVerifyOptions(addAttachOptions(command), { allowUnsigned: true })));
+  addParameterOptions(addAttachOptions(command));
+  return addNodeOptions(addRegistryOptions(addVerifyOptions(command, { allowUnsigned: true })));
 }
 
 /** `bpfship install REFERENCE` */
@@ -40,6 +43,7 @@ export function createInstallCommand(getContext: GetContext): Command {
   addExamples(addInstallOptions(command), [
     ['Install a signed service', 'bpfship install ghcr.io/acme/exec-watch:1.0.0 --key acme.pub'],
     ['An XDP service on an interface', 'bpfship install ghcr.io/acme/xdp-guard:1.0.0 --key acme.pub --interface eth0'],
+    ['With a load parameter', 'bpfship install ghcr.io/acme/exec-watch:1.0.0 --key acme.pub --set only_pid=1'],
     ['Your own build, unsigned', 'bpfship install --oci-layout build/exec-watch:1.0.0 --allow-unsigned'],
   ]);
   return command.action(async (reference: string, values: InstallValues) => {
@@ -77,6 +81,7 @@ export async function bringIn(
   values: InstallValues,
   context: CommandContext,
 ): Promise<{ result: InstallResult; traffic: { requests: number; bytes: number } }> {
+  const changes = await parameterChanges(values);
   const policy = await policyFrom(values, context);
   const counter = createTrafficCounter();
   await using opened = await openReference(reference, values, context, { onRequest: counter.onRequest });
@@ -86,6 +91,7 @@ export async function bringIn(
     reference: requireReference(opened),
     location: opened.location,
     attach: attachTargets(values),
+    ...changes,
     onStep: showSteps(context),
     signal: context.signal,
     ...(policy === undefined ? { allowUnsigned: true as const } : { policy }),

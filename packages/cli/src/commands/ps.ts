@@ -71,6 +71,10 @@ export function createStatusCommand(getContext: GetContext): Command {
       `${status.name} ${status.version}, variant ${status.variant}, ${status.state}`,
       `Digest: ${status.digest}`,
       `Source: ${status.source}`,
+      ...(status.parameters.length === 0 ? [] : ['Parameters:']),
+      ...status.parameters.map(
+        (parameter) => `  ${parameter.name} = ${JSON.stringify(parameter.value)}${parameter.set ? '' : ' (default)'}`,
+      ),
       'Generations:',
       ...status.generations.map(
         ({ id, version, variant, current }) => `  ${current ? '*' : ' '} ${id}: ${version}, variant ${variant}`,

@@ -3,10 +3,10 @@ import type { ParameterValue, ServiceParameter } from '@bpfship/media-types';
 import { declaredParameter, readParameter } from '@bpfship/portability';
 
 /** The option that gives load parameters. */
-export function addSetOption(command: Command): Command {
-  return command.addOption(
-    new Option('--set <name=value>', 'value of a load parameter; may be given several times').argParser(collect),
-  );
+export function addSetOption(command: Command, group?: string): Command {
+  const option = new Option('--set <name=value>', 'value of a load parameter; may be given several times');
+  if (group !== undefined) option.helpGroup(group);
+  return command.addOption(option.argParser(collect));
 }
 
 function collect(text: string, earlier: Record<string, string> = {}): Record<string, string> {

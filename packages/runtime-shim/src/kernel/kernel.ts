@@ -112,6 +112,8 @@ export interface LoadOptions {
   bytes: Uint8Array;
   /** Pinned maps to use in place of new ones: map name → path. */
   reuseMaps?: Record<string, string>;
+  /** Global variables to set before the kernel gets them. Default: none, all have the values of the object. */
+  variables?: readonly VariableValue[];
   /** BTF to relocate against in place of the kernel's own. */
   customBtfPath?: string;
   /**
@@ -119,6 +121,15 @@ export interface LoadOptions {
    * does not load by default (`SEC("?…")`).
    */
   trial?: { program?: string };
+}
+
+/** What a global variable is to hold. */
+export interface VariableValue {
+  /** The map of global data that it is in, e.g. `.rodata`. */
+  map: string;
+  /** In bytes from the start of the map's value. */
+  offset: number;
+  bytes: Uint8Array;
 }
 
 /** A loaded object. */

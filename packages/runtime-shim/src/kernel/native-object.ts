@@ -12,6 +12,7 @@ import type { Native, Pointer } from './native/library.ts';
 import { PROGRAM_TYPES } from './native/names.ts';
 import { nameProgram } from './name-program.ts';
 import { reuseMap } from './reuse-map.ts';
+import { setVariables } from './set-variables.ts';
 import { fillSizes } from './fill-sizes.ts';
 import { summarizeVerifierLog } from './verifier-log.ts';
 
@@ -60,6 +61,7 @@ export class NativeObject {
     try {
       for (const program of object.#eachProgram()) nameProgram(native, program);
       object.#reuseMaps(options.reuseMaps ?? {});
+      for (const { name, map } of object.#eachMap()) setVariables(native, map, name, options.variables ?? []);
       if (options.trial) object.#prepareTrial(options.trial.program);
       const result = native.objectLoad(pointer);
       if (result < 0) throw loadError(options.name, result, log.bytes);

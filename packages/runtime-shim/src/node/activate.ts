@@ -4,6 +4,7 @@ import { join } from 'node:path';
 import type { Kernel, LoadedObject } from '../kernel/kernel.ts';
 import type { ActivateOptions, Activation, AttachedProgram, CarriedMap } from './activation.ts';
 import { pinMaps, reusableMaps } from './carry-maps.ts';
+import { parameterVariables } from './parameters.ts';
 import { pinnedGenerations, type ServicePins } from './pins.ts';
 import { linkIds, removeGeneration } from './recover.ts';
 import { predecessorOf, switchInPlace } from './switch-link.ts';
@@ -51,6 +52,7 @@ async function loadAndPin(
       name: next.variant.name,
       bytes: next.object,
       reuseMaps,
+      variables: parameterVariables(next.object, next.index, next.parameters),
       ...(file === undefined ? {} : { customBtfPath: file }),
     }),
   );

@@ -2,6 +2,7 @@ import type { BtfIndex, Variant, VariantMap } from '@bpfship/media-types';
 import type { AttachTarget } from '@bpfship/portability';
 import type { Kernel } from '../kernel/kernel.ts';
 import type { Attachment } from './attachment.ts';
+import type { ParameterValues } from './parameters.ts';
 import type { ServicePins } from './pins.ts';
 import type { StepTimer } from './steps.ts';
 
@@ -44,6 +45,8 @@ export interface NewGeneration {
   supplement?: Uint8Array | undefined;
   /** Where its programs go, each once for each of its targets. */
   attachments: readonly Attachment[];
+  /** Load parameters that are not at their defaults. */
+  parameters: ParameterValues;
 }
 
 /** A map of a generation, and whether it has the contents of the one before. */

@@ -94,6 +94,7 @@ async function tryCandidate(
       variant,
       object,
       attachments: attachmentsOf(variant, resolved),
+      parameters: prepared.parameters,
       supplement: prepared.supplement?.bytes,
     },
     running,
@@ -194,7 +195,7 @@ export function resultOf(
 
 function newGeneration(
   id: number,
-  { descriptor, index, signer, supplement }: PreparedPackage,
+  { descriptor, index, signer, supplement, parameters }: PreparedPackage,
   { variant, layer, architecture }: Verdict,
   attach: AttachTargets,
   programs: readonly AttachedProgram[],
@@ -211,6 +212,7 @@ function newGeneration(
     ...(supplement ? { supplement: { digest: supplement.digest, size: supplement.size } } : {}),
     ...(signer === undefined ? {} : { signer }),
     attach,
+    ...(Object.keys(parameters).length === 0 ? {} : { parameters }),
     programs: programs.map(recorded),
     created: new Date().toISOString(),
   };

@@ -1,5 +1,6 @@
 import type { AttachedProgram, CarriedMap } from './activation.ts';
 import type { AttachTargets } from '@bpfship/portability';
+import type { ParameterChanges } from './parameters.ts';
 import type { PackageSource } from './prepare.ts';
 import type { InstallProgress } from './steps.ts';
 
@@ -12,14 +13,14 @@ export interface NodeFolders {
 }
 
 /** Options of `ShimNode.install`. */
-export interface InstallOptions extends PackageSource {
+export interface InstallOptions extends PackageSource, ParameterChanges {
   /** Where programs attach, as far as their sections do not say it. Default: nowhere else. */
   attach?: AttachTargets;
   /** Hears of every step that is done. */
   onStep?: (progress: InstallProgress) => void;
 }
 
-/** Options of `ShimNode.upgrade`. Where `attach` says nothing, programs stay where they are. */
+/** Options of `ShimNode.upgrade`. Where `attach` says nothing, programs stay where they are; parameters keep their values. */
 export interface UpgradeOptions extends InstallOptions {
   /** The installed service. */
   service: string;

@@ -33,6 +33,7 @@ import { checkAttachTargets } from './attach-targets.ts';
 import { findEvidence } from './find-evidence.ts';
 import { findSupplement, type FoundSupplement, type SupplementSearch } from './find-supplement.ts';
 import { resolveTargets, withoutPatterns } from './resolve-targets.ts';
+import { type ParameterChanges, type ParameterValues, resolveParameters } from './parameters.ts';
 import type { StepTimer } from './steps.ts';
 
 /** Where a package comes from and what it must satisfy. */
@@ -59,6 +60,8 @@ export interface PreparedPackage {
   index: BtfIndex;
   indexBytes: Uint8Array;
   signer: string | undefined;
+  /** Load parameters that are set; the selection was made with them. */
+  parameters: ParameterValues;
   selection: Selection;
   /** The verdicts to try, best first. */
   candidates: Verdict[];
@@ -70,7 +73,7 @@ export interface PreparedPackage {
 
 /** Resolve, verify, facts, select: everything that comes before a layer is fetched. */
 export async function preparePackage(
-  source: PackageSource & { attach?: AttachTargets },
+  source: PackageSource & ParameterChanges & { attach?: AttachTargets; keptParameters?: ParameterValues | undefined },
   kernel: Kernel,
   timer: StepTimer,
 ): Promise<PreparedPackage> {
@@ -112,13 +115,14 @@ export async function preparePackage(
   );
   if (!facts.privileges.load) throw missingPrivilege(facts.privileges.reason);
   const { found: supplement, warnings: left } = await supplementFor(source, descriptor, index, facts, timer);
+  const { parameters, warnings: dropped } = resolveParameters(index, source, source.keptParameters);
   const { evidence, warnings: doubts } = await findEvidence({
     target,
     subject: descriptor,
     policy: source.policy,
     signal,
   });
-  const warnings = [...left, ...doubts];
+  const warnings = [...left, ...dropped, ...doubts];
   const types = btf ?? supplement?.bytes;
   checkOnlyTargets(index, attachTargets, facts);
   const selection = await timer.run(
@@ -126,7 +130,7 @@ export async function preparePackage(
     () => {
       const modules = loadedModules();
       return Promise.resolve(
-        decide({ index, facts, evidence, attachTargets, modules, ...(types ? { btf: types } : {}) }),
+        decide({ index, facts, evidence, attachTargets, parameters, modules, ...(types ? { btf: types } : {}) }),
       );
     },
     ({ candidates }) => ({
@@ -140,6 +144,7 @@ export async function preparePackage(
     index,
     indexBytes,
     signer,
+    parameters,
     selection,
     candidates: candidatesOf(source, index, selection, facts.release),
     ...(supplement === undefined ? {} : { supplement }),

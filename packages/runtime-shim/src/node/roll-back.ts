@@ -22,7 +22,7 @@ export async function rollBack(
 ): Promise<InstallResult> {
   const { kernel, store, states, pins } = context;
   const target = chooseGeneration(state, to);
-  const { id, attach } = target;
+  const { id, attach, parameters = {} } = target;
   const { manifest, index, variant } = await readStoredPackage(store, target);
   const resolved = resolveTargets(attach);
   checkAttachTargets(variant, resolved);
@@ -32,7 +32,7 @@ export async function rollBack(
   const activation = await activate({
     kernel,
     pins,
-    next: { id, index, variant, object, attachments: attachmentsOf(variant, resolved), supplement },
+    next: { id, index, variant, object, attachments: attachmentsOf(variant, resolved), parameters, supplement },
     running,
     timer,
   });

@@ -9,13 +9,13 @@ import { entryDecoder } from './decode-map.ts';
 import type { InstallOptions, InstallResult, NodeFolders, RollbackOptions, UpgradeOptions } from './node-options.ts';
 import { withNodeLock } from './node-lock.ts';
 import { type ServicePins, servicePins } from './pins.ts';
-import { preparePackage } from './prepare.ts';
+import { type PreparedPackage, preparePackage } from './prepare.ts';
 import { recover } from './recover.ts';
 import { rollBack } from './roll-back.ts';
 import { pinMissing, readServiceEvents, type ServiceEvent } from './service-events.ts';
 import { describeStatus, type ServiceStatus, type ServiceSummary, summarize } from './status.ts';
 import { StateFiles } from './state-files.ts';
-import { currentGeneration, type ServiceState } from './state-schema.ts';
+import { currentGeneration, type Generation, type ServiceState } from './state-schema.ts';
 import { StepTimer } from './steps.ts';
 import { readStoredObject, readStoredPackage } from './stored-package.ts';
 import { uninstallService } from './uninstall.ts';
@@ -56,9 +56,14 @@ export class ShimNode implements AsyncDisposable {
   async upgrade(options: UpgradeOptions): Promise<InstallResult> {
     const { service, signal } = options;
     const timer = new StepTimer(options.onStep);
-    const { attach: before } = currentGeneration(await this.#require(service));
-    const targets = { ...before, ...withoutEmpty(options.attach) };
-    const prepared = await preparePackage({ ...options, attach: targets }, this.#kernel, timer);
+    const prepare = ({ attach: before, parameters: keptParameters }: Generation): Promise<PreparedPackage> =>
+      preparePackage(
+        { ...options, attach: { ...before, ...withoutEmpty(options.attach) }, keptParameters },
+        this.#kernel,
+        timer,
+      );
+    const expected = currentGeneration(await this.#require(service));
+    const prepared = await prepare(expected);
     if (prepared.index.name !== service) {
       throw new ShimError('ERR_SHIM_WRONG_SERVICE', `the package is ${prepared.index.name}, not ${service}`, {
         hint: `"bpfship install" installs ${prepared.index.name} beside it.`,
@@ -66,8 +71,11 @@ export class ShimNode implements AsyncDisposable {
     }
     return this.#change(service, signal, async (context) => {
       const state = await this.#require(service);
-      const attach = { ...currentGeneration(state).attach, ...withoutEmpty(options.attach) };
-      return bringUp(context, prepared, { ...options, attach }, state, timer);
+      const current = currentGeneration(state);
+      const attach = { ...current.attach, ...withoutEmpty(options.attach) };
+      // Somebody may have changed the service meanwhile: its targets and parameters are what selection goes by.
+      const agreed = current.id === expected.id ? prepared : await prepare(current);
+      return bringUp(context, agreed, { ...options, attach }, state, timer);
     });
   }
 
@@ -100,8 +108,8 @@ export class ShimNode implements AsyncDisposable {
   /** One service, as it really is in the kernel. */
   async status(service: string): Promise<ServiceStatus> {
     const state = await this.#require(service);
-    const { variant } = await readStoredPackage(this.#store, currentGeneration(state));
-    return describeStatus(this.#kernel, state, variant, this.#pins(service));
+    const { index, variant } = await readStoredPackage(this.#store, currentGeneration(state));
+    return describeStatus(this.#kernel, state, { index, variant }, this.#pins(service));
   }
 
   /** The service's events, decoded by BTF, until the signal aborts. A buffer has one reader: two share the events between them. */

@@ -1,8 +1,17 @@
-import { CName, Digest, SemanticVersion, ServiceName, VariantName, line } from '@bpfship/media-types';
+import {
+  CName,
+  Digest,
+  MAX_PARAMETER_TEXT,
+  SemanticVersion,
+  ServiceName,
+  VariantName,
+  line,
+} from '@bpfship/media-types';
 import { z } from 'zod';
 import type { AttachTargets } from '@bpfship/portability';
 import type { RecordedProgram } from './activation.ts';
 import { AttachTargetSchema, AttachTargetsSchema } from './target-schema.ts';
+import type { ParameterValues } from './parameters.ts';
 
 /** What the node keeps of a service, in `services/<name>.json`. */
 export interface ServiceState {
@@ -32,6 +41,8 @@ export interface Generation {
   signer?: string;
   /** Where its programs are to attach, as it was asked for: with patterns. */
   attach: AttachTargets;
+  /** Load parameters that somebody set; absent where all have their defaults. */
+  parameters?: ParameterValues;
   /** Programs that were attached, with their hooks. */
   programs: RecordedProgram[];
   /** RFC 3339. */
@@ -69,6 +80,9 @@ export const ServiceStateSchema: z.ZodType<ServiceState> = z
           supplement: z.object({ digest: Digest, size: z.number().int().min(1) }).exactOptional(),
           signer: line(512).exactOptional(),
           attach: AttachTargetsSchema,
+          parameters: z
+            .record(CName, z.union([z.boolean(), z.number(), z.string().max(MAX_PARAMETER_TEXT)]))
+            .exactOptional(),
           programs: z.array(RecordedProgramSchema),
           created: z.iso.datetime(),
         }),

@@ -1,6 +1,7 @@
 import { existsSync } from 'node:fs';
-import type { Variant } from '@bpfship/media-types';
+import type { BtfIndex, Variant } from '@bpfship/media-types';
 import type { Kernel } from '../kernel/kernel.ts';
+import { describeParameters, type ParameterStatus } from './parameters.ts';
 import type { ServicePins } from './pins.ts';
 import { currentGeneration, type ServiceState } from './state-schema.ts';
 
@@ -23,6 +24,8 @@ export interface ServiceSummary {
 export interface ServiceStatus extends Omit<ServiceSummary, 'programs'> {
   source: string;
   signer?: string;
+  /** Load parameters that the service declares, with what they are set to. */
+  parameters: ParameterStatus[];
   generations: { id: number; version: string; variant: string; digest: string; created: string; current: boolean }[];
   programs: {
     name: string;
@@ -62,7 +65,7 @@ function runState(attached: number, all: number): RunState {
 export async function describeStatus(
   kernel: Kernel,
   state: ServiceState,
-  variant: Variant,
+  { index, variant }: { index: BtfIndex; variant: Variant },
   pins: ServicePins,
 ): Promise<ServiceStatus> {
   const generation = currentGeneration(state);
@@ -92,6 +95,7 @@ export async function describeStatus(
     state: runState(attached, programs.length),
     source: generation.source,
     ...(generation.signer === undefined ? {} : { signer: generation.signer }),
+    parameters: describeParameters(index, generation.parameters),
     generations: state.generations.map(({ id, version, variant: name, manifest, created }) => ({
       id,
       version,

@@ -19,6 +19,8 @@ export interface TestService {
   variants: Record<string, string>;
   /** Event stream → struct. Default: `events`, of `struct event`. */
   events?: Record<string, string>;
+  /** More lines of the project file. */
+  project?: readonly string[];
 }
 
 /** A store with one package of each version, tagged with it. */
@@ -55,7 +57,10 @@ export async function packServices(services: readonly TestService[]): Promise<Pa
   };
 }
 
-function writeProject(folder: string, { name = 'test-service', version, variants, events }: TestService): string {
+function writeProject(
+  folder: string,
+  { name = 'test-service', version, variants, events, project = [] }: TestService,
+): string {
   mkdirSync(folder);
   for (const [variant, source] of Object.entries(variants))
     writeFileSync(join(folder, `${variant}.bpf.c`), HEAD + source);
@@ -66,6 +71,7 @@ function writeProject(folder: string, { name = 'test-service', version, variants
       `name: ${name}`,
       `version: ${version}`,
       ...(streams.length > 0 ? ['events:', ...streams.map(([map, type]) => `  - { map: ${map}, type: ${type} }`)] : []),
+      ...project,
       'variants:',
       ...Object.keys(variants).map(
         (variant) =>

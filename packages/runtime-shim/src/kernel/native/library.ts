@@ -64,6 +64,9 @@ export interface Native {
   mapValueSize(map: Pointer): number;
   mapMaxEntries(map: Pointer): number;
   mapFlags(map: Pointer): number;
+  /** @param size - 8 bytes that take its size. */
+  mapInitialValue(map: Pointer, size: Buffer): Pointer;
+  mapSetInitialValue(map: Pointer, bytes: Buffer, size: number): number;
   mapSetPinPath(map: Pointer, path: string | null): number;
   mapSetMaxEntries(map: Pointer, entries: number): number;
   mapSetValueSize(map: Pointer, size: number): number;
@@ -129,6 +132,8 @@ export function openNative(path: string | undefined): Native {
     mapFlags: fn('uint32_t bpf_map__map_flags(void *map)'),
     mapSetMaxEntries: fn('int bpf_map__set_max_entries(void *map, uint32_t max_entries)'),
     mapSetValueSize: fn('int bpf_map__set_value_size(void *map, uint32_t size)'),
+    mapInitialValue: fn('void *bpf_map__initial_value(void *map, _Out_ void *psize)'),
+    mapSetInitialValue: fn('int bpf_map__set_initial_value(void *map, _In_ void *data, size_t size)'),
     mapSetPinPath: fn('int bpf_map__set_pin_path(void *map, const char *path)'),
     linkFd: fn('int bpf_link__fd(void *link)'),
     linkDestroy: fn('int bpf_link__destroy(void *link)'),

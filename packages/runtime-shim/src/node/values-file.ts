@@ -1,0 +1,57 @@
+import { CName, MAX_PARAMETER_TEXT, type ParameterValue } from '@bpfship/media-types';
+import { parseDocument } from 'yaml';
+import { z } from 'zod';
+import { ShimError } from '../shim-error.ts';
+
+/** What a values file says of one service on one node. */
+export interface Values {
+  /** Load parameters by name. */
+  parameters: Record<string, ParameterValue>;
+}
+
+/** Bytes of a values file. */
+const MAX_VALUES_SIZE: number = 1024 * 1024;
+/** Aliases are bounded: a few lines of YAML can stand for gigabytes. */
+const MAX_ALIASES = 100;
+
+const ParameterValueSchema = z.union([
+  z.boolean(),
+  z.number(),
+  z.bigint().transform((value) => (Number.isSafeInteger(Number(value)) ? Number(value) : String(value))),
+  z.string().max(MAX_PARAMETER_TEXT),
+]);
+
+/** Unknown keys are errors: a misspelt key must not silently mean nothing. */
+const ValuesSchema = z.strictObject({
+  parameters: z.record(CName, ParameterValueSchema).default({}),
+});
+
+/**
+ * Reads a values file: YAML or JSON, `{ parameters: { name: value } }`.
+ *
+ * @param file - its name, for messages.
+ * @throws {ShimError} `ERR_SHIM_VALUES`.
+ */
+export function parseValues(text: string, file: string): Values {
+  if (text.length > MAX_VALUES_SIZE) throw invalid(file, `is larger than ${MAX_VALUES_SIZE} bytes`);
+  const document = parseDocument(text, { uniqueKeys: true, intAsBigInt: true });
+  const [syntax] = document.errors;
+  if (syntax) throw invalid(file, `is neither YAML nor JSON: ${syntax.message.split('\n', 1)[0] ?? ''}`);
+  let value: unknown;
+  try {
+    value = document.toJS({ maxAliasCount: MAX_ALIASES });
+  } catch {
+    throw invalid(file, 'uses too many YAML aliases');
+  }
+  const result = ValuesSchema.safeParse(value ?? {});
+  if (result.success) return result.data;
+  const [issue] = result.error.issues;
+  const path = issue?.path.join('.') ?? '';
+  throw invalid(file, `is not right${path === '' ? '' : ` at "${path}"`}: ${issue?.message ?? ''}`);
+}
+
+function invalid(file: string, what: string): ShimError {
+  return new ShimError('ERR_SHIM_VALUES', `the values file ${file} ${what}`, {
+    hint: 'It has "parameters" with values by name, such as: parameters: { only_pid: 1 }',
+  });
+}

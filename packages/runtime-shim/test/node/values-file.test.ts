@@ -1,0 +1,41 @@
+import { describe, expect, it } from 'vitest';
+import { parseValues } from '../../src/node/values-file.ts';
+
+describe('a values file', () => {
+  it.each([
+    ['YAML', 'parameters:\n  only_pid: 0x10\n  name: "12"\n  loud: true\n  most: 18446744073709551615\n'],
+    ['JSON', '{"parameters": {"only_pid": 16, "name": "12", "loud": true, "most": 18446744073709551615}}'],
+  ])('is read as %s, large numbers too', (_form, text) => {
+    expect(parseValues(text, 'v')).toEqual({
+      parameters: { only_pid: 16, name: '12', loud: true, most: '18446744073709551615' },
+    });
+  });
+
+  it('may be empty', () => {
+    expect(parseValues('', 'v')).toEqual({ parameters: {} });
+  });
+
+  it.each([
+    ['with a key that is not known', 'parameter: { a: 1 }', /Unrecognized key/],
+    ['with a list for a value', 'parameters: { a: [1] }', /at "parameters.a"/],
+    ['that is no YAML', 'parameters: {', /neither YAML nor JSON/],
+    ['with a key twice', 'parameters: { a: 1, a: 2 }', /unique/],
+    ['with a name that no variable has', 'parameters: { "a b": 1 }', /parameters/],
+    [
+      'that stands for more than it is',
+      `a: &a [x]\n${Array.from(
+        { length: 8 },
+        (_, i) =>
+          `b${i}: &b${i} [${Array(20)
+            .fill(i === 0 ? '*a' : `*b${i - 1}`)
+            .join(',')}]`,
+      ).join('\n')}`,
+      /aliases/,
+    ],
+    ['that is too large', 'x'.repeat(1_100_000), /larger than/],
+  ])('%s is refused', (_what, text, message) => {
+    expect(() => parseValues(text, 'v')).toThrow(
+      expect.objectContaining({ code: 'ERR_SHIM_VALUES', message: expect.stringMatching(message) as string }) as Error,
+    );
+  });
+});
