@@ -29,10 +29,14 @@ const DECISION: Bundle = {
 };
 
 const CLI_FOLDER = join(PACKAGES, 'cli', 'bundle');
-/** The program, with the worker beside it that speaks to the kernel: packages/cli, which it starts from. */
+/** The program, with the workers beside it that speak to the kernel and read events: packages/cli, which it starts from. */
 const CLI: Bundle = {
   input: {
-    input: { main: dist('cli', 'main.js'), worker: dist('runtime-shim', 'kernel', 'worker.js') },
+    input: {
+      main: dist('cli', 'main.js'),
+      worker: dist('runtime-shim', 'kernel', 'worker.js'),
+      'event-worker': dist('runtime-shim', 'observe', 'reader', 'event-worker.js'),
+    },
     platform: 'node',
     // A native module, which finds its library beside itself.
     external: ['koffi'],

@@ -90,4 +90,12 @@ export type {
 } from './guards/guard-graph.ts';
 export { compare, compute, isArithmetic, isComparison } from './guards/operations.ts';
 export type { CoreRelocationRequirement, Requirement } from './requirements/requirement.ts';
-export { createDecoder, type EventDecoder } from './decode/create-decoder.ts';
+export {
+  createDecoder,
+  type DecoderOptions,
+  type EventDecoder,
+  type EventField,
+  viewOf,
+} from './decode/create-decoder.ts';
+export type { ClockOffsets, EventView } from './decode/event.ts';
+export { FIELD_FORMATS, type FieldFormat } from './decode/formatting.ts';

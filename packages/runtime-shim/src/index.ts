@@ -6,14 +6,12 @@ export { readKernelFacts, type ReadFactsOptions } from './facts/read-kernel-fact
 export type {
   AttachedLink,
   AttachOptions,
-  EventBatch,
   Kernel,
   LoadedObject,
   LoadOptions,
   PinnedInfo,
   ProbeQuestion,
   ProgramStats,
-  ReadEventsOptions,
 } from './kernel/kernel.ts';
 export { KernelError, type KernelErrorCode, type KernelErrorDetails } from './kernel/kernel-error.ts';
 export { openKernel, type OpenKernelOptions } from './kernel/open-kernel.ts';
@@ -36,11 +34,22 @@ export type {
 } from './node/node-options.ts';
 export type { GivenParameter, ParameterChanges, ParameterStatus, ParameterValues } from './node/parameters.ts';
 export type { PackageSource } from './node/prepare.ts';
-export type { ServiceEvent } from './node/service-events.ts';
 export { ShimNode } from './node/shim-node.ts';
 export type { RunState, ServiceStatus, ServiceSummary } from './node/status.ts';
 export type { InstallProgress, StepName } from './node/steps.ts';
 export { parseValues, type Values } from './node/values-file.ts';
+export { EventBatch } from './observe/events/event-batch.ts';
+export type { EventFeed, FeedBlock, FeedListener, StreamFacts } from './observe/events/event-feed.ts';
+export { EventHub, type StreamStatistics } from './observe/events/event-hub.ts';
+export { EventSubscription, type SubscribeOptions } from './observe/events/event-subscription.ts';
+export type { ServiceEvent } from './observe/events/service-event.ts';
+export type { BufferFacts, EventBlock } from './observe/reader/event-block.ts';
+export {
+  type BufferListener,
+  type EventReader,
+  openEventReader,
+  type OpenEvents,
+} from './observe/reader/open-event-reader.ts';
 export { openNode, type OpenNodeOptions } from './open-node.ts';
 export { ShimError, type ShimErrorCode } from './shim-error.ts';
 export { readVariantLayer } from './variant-layer/read-variant-layer.ts';

@@ -3,6 +3,7 @@ import { join, resolve } from 'node:path';
 import { OciLayoutStore } from '@bpfship/oras-client';
 import type { Kernel } from './kernel/kernel.ts';
 import { openKernel, type OpenKernelOptions } from './kernel/open-kernel.ts';
+import { openEventReader } from './observe/reader/open-event-reader.ts';
 import { ShimNode } from './node/shim-node.ts';
 import { ShimError, stateError } from './shim-error.ts';
 
@@ -32,6 +33,7 @@ export async function openNode(options: OpenNodeOptions = {}): Promise<ShimNode>
     kernel ?? openKernel(options),
     { ...folders, ...(lockWaitMs === undefined ? {} : { lockWaitMs }) },
     store,
+    openEventReader(options),
   );
 }
 

@@ -6,7 +6,7 @@ import { enumNames, notDecodable, type Compilation, type EventView, type Read, t
 import { bitFieldReader } from './read-number.ts';
 
 /** A compiled field. Fields of anonymous structs are fields of what holds them, as in C. */
-interface Field {
+export interface Field {
   name: string;
   /** In bytes from the start of the struct; 0 for bit-fields, which know their own place. */
   offset: number;
@@ -18,8 +18,8 @@ interface Field {
 }
 
 /** Compiles a struct or union; every member of a union is read. */
-export function compileStruct(compilation: Compilation, type: BtfComposite, depth: number): Reader {
-  const fields = type.members.flatMap((member) => compileMember(compilation, type, member, depth));
+export function compileStruct(compilation: Compilation, type: BtfComposite, depth: number, path: string): Reader {
+  const fields = fieldsOf(compilation, type, depth, path);
   const last = type.kind === 'struct' ? fields.at(-1) : undefined;
   const cost = fields.reduce((sum, field) => sum + field.cost, 1);
   const reader: Reader = { read: (event, at) => readFields(fields, event, at), size: type.size, cost };
@@ -32,6 +32,11 @@ export function compileStruct(compilation: Compilation, type: BtfComposite, dept
     return record;
   };
   return reader;
+}
+
+/** The fields of a struct or union, those of anonymous parts among them. @param path - of the field that has this type. */
+export function fieldsOf(compilation: Compilation, type: BtfComposite, depth: number, path: string): Field[] {
+  return type.members.flatMap((member) => compileMember(compilation, type, member, { depth, path }));
 }
 
 /** Bytes of a struct that must have arrived: up to its last field, which may be cut short where it is an array; padding does not count. */
@@ -57,18 +62,26 @@ function readFields(fields: readonly Field[], event: EventView, at: number): Rec
   return record;
 }
 
-function compileMember(compilation: Compilation, holder: BtfComposite, member: BtfMember, depth: number): Field[] {
+/** Where a field is in an event. */
+interface Place {
+  /** Structs around it. */
+  depth: number;
+  path: string;
+}
+
+function compileMember(compilation: Compilation, holder: BtfComposite, member: BtfMember, place: Place): Field[] {
   const { btf } = compilation;
   // Assigning this name would change the record's prototype.
   if (member.name === '__proto__') throw notDecodable(`${typeName(btf, holder.id)}.__proto__`);
-  if (member.name === '') return compileAnonymous(compilation, holder, member, depth);
-  const field = member.bitSize > 0 ? compileBitField(btf, member) : compilePlain(compilation, member, depth);
+  if (member.name === '') return compileAnonymous(compilation, holder, member, place);
+  const field = member.bitSize > 0 ? compileBitField(btf, member) : compilePlain(compilation, member, place);
   if (field.end > holder.size) throw notDecodable(`${typeName(btf, holder.id)}.${member.name} (outside its struct)`);
   return [field];
 }
 
-function compilePlain({ compile }: Compilation, member: BtfMember, depth: number): Field {
-  const reader = compile(member.type, depth + 1);
+function compilePlain({ btf, compile, formatting }: Compilation, member: BtfMember, { depth, path }: Place): Field {
+  const own = path === '' ? member.name : `${path}.${member.name}`;
+  const reader = formatting.readerFor(btf, member.type, own) ?? compile(member.type, depth + 1, own);
   const offset = Math.floor(member.bitOffset / 8);
   return {
     name: member.name,
@@ -94,8 +107,9 @@ function compileBitField(btf: Btf, member: BtfMember): Field {
   return { name: member.name, offset: 0, end, cost: 1, read, readShort: undefined };
 }
 
-function compileAnonymous(compilation: Compilation, holder: BtfComposite, member: BtfMember, depth: number): Field[] {
+function compileAnonymous(compilation: Compilation, holder: BtfComposite, member: BtfMember, place: Place): Field[] {
   const { btf } = compilation;
+  const { depth, path } = place;
   const type = skipModifiers(btf, member.type);
   // Unnamed bit-fields are padding.
   if (type.kind !== 'struct' && type.kind !== 'union') return [];
@@ -104,6 +118,6 @@ function compileAnonymous(compilation: Compilation, holder: BtfComposite, member
   if (base + type.size > holder.size)
     throw notDecodable(`${typeName(btf, holder.id)} (an anonymous part lies outside it)`);
   return type.members
-    .flatMap((inner) => compileMember(compilation, type, inner, depth + 1))
+    .flatMap((inner) => compileMember(compilation, type, inner, { depth: depth + 1, path }))
     .map((field) => ({ ...field, offset: field.offset + base, end: field.end + base }));
 }

@@ -3,6 +3,7 @@ import type { BtfArray, BtfEnum, BtfInt, BtfType } from '../btf/btf-type.ts';
 import { skipModifiers } from '../btf/resolve-type.ts';
 import { typeName } from '../btf/type-name.ts';
 import { compileStruct } from './compile-struct.ts';
+import type { Formatting } from './formatting.ts';
 import { enumNames, notDecodable, type Compilation, type Read, type Reader } from './event.ts';
 import { integerReader } from './read-number.ts';
 import { textReader } from './read-text.ts';
@@ -11,29 +12,36 @@ const MAX_DEPTH = 32;
 /** Values in one event; a hostile type could otherwise ask for any number of them from a few bytes. */
 const MAX_COST = 1_000_000;
 
-/** Compiles a type into functions that read it. */
-export function compileType(btf: Btf, id: number): Reader {
+/** Starts a compilation. */
+export function startCompilation(btf: Btf, formatting: Formatting): Compilation {
   const compilation: Compilation = {
     btf,
     done: new Map(),
-    compile: (type, depth) => compileOne(compilation, type, depth),
+    formatting,
+    compile: (type, depth, path) => compileOne(compilation, type, { depth, path }),
   };
-  return compilation.compile(id, 0);
+  return compilation;
 }
 
-function compileOne(compilation: Compilation, id: number, depth: number): Reader {
-  const { btf, done } = compilation;
+function compileOne(compilation: Compilation, id: number, { depth, path }: { depth: number; path: string }): Reader {
+  const { btf, done, formatting } = compilation;
   const type = skipModifiers(btf, id);
-  const known = done.get(type.id);
+  // Where a field in it has a format of its own, the type reads differently there.
+  const isShared = !formatting.hasBelow(path);
+  const known = isShared ? done.get(type.id) : undefined;
   if (known !== undefined) return known;
   if (depth > MAX_DEPTH) throw notDecodable(`${typeName(btf, id)} (nested too deeply)`);
-  const reader = compileKind(compilation, type, depth);
+  const reader = compileKind(compilation, type, { depth, path });
   if (reader.cost > MAX_COST) throw notDecodable(`${typeName(btf, id)} (${reader.cost} values)`);
-  done.set(type.id, reader);
+  if (isShared) done.set(type.id, reader);
   return reader;
 }
 
-function compileKind(compilation: Compilation, type: BtfType, depth: number): Reader {
+function compileKind(
+  compilation: Compilation,
+  type: BtfType,
+  { depth, path }: { depth: number; path: string },
+): Reader {
   const { btf } = compilation;
   switch (type.kind) {
     case 'int':
@@ -46,10 +54,10 @@ function compileKind(compilation: Compilation, type: BtfType, depth: number): Re
     case 'float':
       return compileFloat(btf, type.name, type.size);
     case 'array':
-      return compileArray(compilation, type, depth);
+      return compileArray(compilation, type, { depth, path });
     case 'struct':
     case 'union':
-      return compileStruct(compilation, type, depth);
+      return compileStruct(compilation, type, depth, path);
     default:
       throw notDecodable(typeName(btf, type.id));
   }
@@ -92,12 +100,16 @@ function isText(type: BtfType): boolean {
   return type.kind === 'int' && type.size === 1 && (type.isChar || type.name === 'char');
 }
 
-function compileArray({ btf, compile }: Compilation, type: BtfArray, depth: number): Reader {
+function compileArray(
+  { btf, compile }: Compilation,
+  type: BtfArray,
+  { depth, path }: { depth: number; path: string },
+): Reader {
   const { length } = type;
   if (isText(skipModifiers(btf, type.elementType))) {
     return { read: textReader(length), size: length, cost: 1, readShort: textReader(Infinity) };
   }
-  const element = compile(type.elementType, depth + 1);
+  const element = compile(type.elementType, depth + 1, path);
   // An array of nothing gives nothing, however long it says it is.
   const count = element.size === 0 ? 0 : length;
   const readMany = (event: Parameters<Read>[0], at: number, many: number): unknown[] =>
@@ -108,7 +120,7 @@ function compileArray({ btf, compile }: Compilation, type: BtfArray, depth: numb
     cost: count * element.cost + 1,
     // A flexible array takes all that is left; one that was cut short, all whole elements.
     readShort: (event, at) => {
-      const there = element.size === 0 ? 0 : Math.floor((event.bytes.length - at) / element.size);
+      const there = element.size === 0 ? 0 : Math.floor((event.end - at) / element.size);
       return readMany(event, at, Math.max(0, length === 0 ? Math.min(there, MAX_COST) : Math.min(there, length)));
     },
   };

@@ -1,11 +1,22 @@
 import type { Btf } from '../btf/btf.ts';
 import type { BtfEnum } from '../btf/btf-type.ts';
 import { BpfObjectError } from '../errors.ts';
+import type { Formatting } from './formatting.ts';
 
-/** One event's bytes, ready to be read. */
+/** The bytes in which events lie, ready to be read. */
 export interface EventView {
   readonly bytes: Uint8Array;
   readonly view: DataView;
+  /** One more than the last byte of the event. */
+  end: number;
+  /** For times: nanoseconds to add, so that they count from 1970 on; 0 where that is not known. */
+  clocks?: ClockOffsets;
+}
+
+/** How far the kernel's clocks are behind that of the wall, in nanoseconds. */
+export interface ClockOffsets {
+  monotonic: bigint;
+  boottime: bigint;
 }
 
 /** Reads one value at a byte offset. The caller has checked that its bytes are there. */
@@ -26,8 +37,9 @@ export interface Reader {
 export interface Compilation {
   btf: Btf;
   done: Map<number, Reader>;
-  /** Compiles a type into functions that read it. */
-  readonly compile: (id: number, depth: number) => Reader;
+  formatting: Formatting;
+  /** Compiles a type into functions that read it. @param path - of the field that has it, e.g. `tuple.saddr`. */
+  readonly compile: (id: number, depth: number, path: string) => Reader;
 }
 
 /** The error for types that cannot stand in an event. */

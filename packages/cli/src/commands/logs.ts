@@ -35,6 +35,11 @@ export function createLogsCommand(getContext: GetContext): Command {
   });
 }
 
+const LOST_BY = {
+  kernel: 'they came faster than they were read',
+  subscriber: 'they came faster than they were shown',
+} as const;
+
 /** Prints events until the signal, the time or the count ends it. Lost events are told, never silent. */
 export async function followEvents(
   node: ShimNode,
@@ -48,7 +53,8 @@ export async function followEvents(
     // A batch that came before the end is not shown to its end.
     if (ended.aborted) return;
     if (item.lost > 0)
-      printer.warn(`${item.lost} events of ${item.stream} were lost: they came faster than they were read`);
+      printer.warn(`${item.lost} events of ${item.stream} were lost: ${LOST_BY[item.lostBy ?? 'kernel']}`);
+    if (item.misfit) printer.warn(`an event of ${item.stream} cannot be decoded: ${item.misfit.reason}`);
     if (item.event === undefined) continue;
     await printer.item({ text: formatEvent(item.event), data: { service, stream: item.stream, event: item.event } });
     shown += 1;

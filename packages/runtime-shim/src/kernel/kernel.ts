@@ -64,8 +64,6 @@ export interface Kernel extends AsyncDisposable {
   readSlots(slotsPin: string): Promise<(number | undefined)[]>;
   /** Waits until every BPF program that runs now has come to its end; some milliseconds. */
   settle(): Promise<void>;
-  /** Reads events of a ring buffer or perf event array, until the signal aborts. */
-  readEvents(options: ReadEventsOptions): AsyncIterable<EventBatch>;
   /** What the kernel knows of a pinned object. */
   inspectPin(path: string): Promise<PinnedInfo | undefined>;
   /** What the kernel counts of a pinned program; `undefined` where there is no such pin. */
@@ -167,21 +165,6 @@ export interface StubOptions {
   functionIp: boolean;
   programPin: string;
   slotsPin: string;
-}
-
-/** What to read events from. */
-export interface ReadEventsOptions {
-  mapPin: string;
-  signal: AbortSignal;
-  /** Milliseconds between looks at the buffer while it is empty. Default 50. */
-  intervalMs?: number;
-}
-
-/** Events that were read in one go. */
-export interface EventBatch {
-  events: Uint8Array[];
-  /** Events that the kernel reported lost (perf event arrays only). */
-  lost: number;
 }
 
 /** What the kernel knows of a pinned object. */

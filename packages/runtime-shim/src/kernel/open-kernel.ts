@@ -4,7 +4,6 @@ import { helperNumber } from '@bpfship/bpf-object';
 import type { Kernel, ProbeQuestion } from './kernel.ts';
 import { KernelError } from './kernel-error.ts';
 import type { Answer, CallMethod, NumberedQuestion, Request } from './protocol.ts';
-import { type Channel, readEvents } from './read-events.ts';
 
 /** Options of {@link openKernel}. */
 export interface OpenKernelOptions {
@@ -52,7 +51,6 @@ export function openKernel(options: OpenKernelOptions = {}): Kernel {
     openStats: () => call('openStats'),
     closeStats: (stats) => call('closeStats', stats),
     dumpMap: (path, limit) => call('dumpMap', path, limit),
-    readEvents: (read) => readEvents(read, worker),
     [Symbol.asyncDispose]: () => worker.end(),
   };
 }
@@ -63,10 +61,9 @@ function withNumber(question: ProbeQuestion): NumberedQuestion {
 }
 
 /** The worker thread, and who waits for which of its answers. It keeps the process alive only while somebody waits. */
-class KernelWorker implements Channel {
+class KernelWorker {
   readonly #worker: Worker;
   readonly #waiting = new Map<number, Waiting>();
-  readonly #listeners = new Map<number, (answer: Answer) => void>();
   #nextId = 1;
   #failure: KernelError | undefined;
 
@@ -94,22 +91,6 @@ class KernelWorker implements Channel {
     });
   }
 
-  listen(onAnswer: (answer: Answer) => void): number {
-    if (this.#failure) throw this.#failure;
-    const id = this.#nextId++;
-    this.#listeners.set(id, onAnswer);
-    return id;
-  }
-
-  send(request: Request): void {
-    if (!this.#failure) this.#post(request);
-  }
-
-  unlisten(id: number): void {
-    this.#listeners.delete(id);
-    this.#rest();
-  }
-
   /** Lets the worker close what it holds. Calls that have no answer yet are answered first. */
   async end(): Promise<void> {
     if (this.#failure) return;
@@ -126,21 +107,16 @@ class KernelWorker implements Channel {
   }
 
   #take(answer: Answer): void {
-    const listener = this.#listeners.get(answer.id);
-    if (listener) {
-      listener(answer);
-      return;
-    }
     const call = this.#waiting.get(answer.id);
     this.#waiting.delete(answer.id);
     this.#rest();
     if (answer.kind === 'error')
       call?.reject(new KernelError(answer.code ?? 'ERR_KERNEL_WORKER', answer.message, answer.details));
-    else if (answer.kind === 'result') call?.resolve(answer.result);
+    else call?.resolve(answer.result);
   }
 
   #rest(): void {
-    if (!this.#failure && this.#waiting.size === 0 && this.#listeners.size === 0) this.#worker.unref();
+    if (!this.#failure && this.#waiting.size === 0) this.#worker.unref();
   }
 
   #fail(message: string): void {
@@ -149,8 +125,5 @@ class KernelWorker implements Channel {
     });
     for (const { reject } of this.#waiting.values()) reject(this.#failure);
     this.#waiting.clear();
-    for (const [id, listener] of this.#listeners) {
-      listener({ id, kind: 'error', code: 'ERR_KERNEL_WORKER', message: this.#failure.message, details: {} });
-    }
   }
 }

@@ -2,7 +2,7 @@ import type { Kernel, ProbeQuestion } from './kernel.ts';
 import type { KernelErrorCode, KernelErrorDetails } from './kernel-error.ts';
 
 /** Methods of {@link Kernel} that are one question and one answer. */
-export type CallMethod = Exclude<keyof Kernel, 'readEvents' | typeof Symbol.asyncDispose>;
+export type CallMethod = Exclude<keyof Kernel, typeof Symbol.asyncDispose>;
 
 /** A question with what the worker needs no table for: the helper's number, where the name is known. */
 export type NumberedQuestion = ProbeQuestion & { number?: number };
@@ -10,15 +10,10 @@ export type NumberedQuestion = ProbeQuestion & { number?: number };
 /** From the caller to the worker. */
 export type Request =
   | { id: number; kind: 'call'; method: CallMethod; args: unknown[] }
-  | { id: number; kind: 'read-events'; mapPin: string; intervalMs: number }
-  /** The reader has taken a batch and may get another one. */
-  | { id: number; kind: 'next-events' }
-  | { id: number; kind: 'stop-events' }
   /** Close everything and end. */
   | { kind: 'end' };
 
 /** From the worker to the caller. */
 export type Answer =
   | { id: number; kind: 'result'; result: unknown }
-  | { id: number; kind: 'events'; events: Uint8Array[]; lost: number }
   | { id: number; kind: 'error'; code: KernelErrorCode | undefined; message: string; details: KernelErrorDetails };

@@ -1,7 +1,6 @@
 import { parentPort, workerData } from 'node:worker_threads';
 import { closeSync, openSync, rmSync } from 'node:fs';
 import type { AttachOptions, LoadOptions, StubOptions } from './kernel.ts';
-import { EventStreams } from './event-streams.ts';
 import { dumpMap, inspectPin } from './inspect.ts';
 import { KernelError } from './kernel-error.ts';
 import { listInterfaces } from './list-interfaces.ts';
@@ -21,7 +20,6 @@ const { libbpfPath } = workerData as { libbpfPath: string | undefined };
 const objects = new Map<number, NativeObject>();
 const locks = new Set<number>();
 const stats = new Set<number>();
-const streams = new EventStreams(send, sendError);
 let nextObject = 1;
 let opened: Bpf | undefined;
 let prober: Prober | undefined;
@@ -143,7 +141,6 @@ function sendError(id: number, error: unknown): void {
 
 /** Gives everything back: descriptors are the process's, they do not end with this thread. */
 function end(): void {
-  streams.closeAll();
   for (const object of objects.values()) object.close();
   for (const fd of locks) closeSync(fd);
   for (const fd of stats) bpf().native.close(fd);
@@ -156,15 +153,6 @@ parentPort?.on('message', (request: Request) => {
     switch (request.kind) {
       case 'call':
         send({ id: request.id, kind: 'result', result: methods[request.method](...(request.args as never[])) });
-        break;
-      case 'read-events':
-        streams.open(bpf(), request);
-        break;
-      case 'next-events':
-        streams.poll(request.id);
-        break;
-      case 'stop-events':
-        streams.close(request.id);
         break;
       case 'end':
         end();

@@ -1,6 +1,11 @@
 import { existsSync, rmSync } from 'node:fs';
 import type { OciLayoutStore } from '@bpfship/oras-client';
 import type { Kernel } from '../kernel/kernel.ts';
+import { EventHub } from '../observe/events/event-hub.ts';
+import { openLocalFeed } from '../observe/events/local-feed.ts';
+import type { ServiceEvent } from '../observe/events/service-event.ts';
+import { pinMissing, streamSources } from '../observe/events/stream-sources.ts';
+import { type EventReader, openEventReader } from '../observe/reader/open-event-reader.ts';
 import { ShimError } from '../shim-error.ts';
 import { bringUp, type BringUpContext } from './bring-up.ts';
 import { ensureBpffs, releaseBpffs } from './bpffs.ts';
@@ -12,7 +17,6 @@ import { type ServicePins, servicePins } from './pins.ts';
 import { type PreparedPackage, preparePackage } from './prepare.ts';
 import { recover } from './recover.ts';
 import { rollBack } from './roll-back.ts';
-import { pinMissing, readServiceEvents, type ServiceEvent } from './service-events.ts';
 import { describeStatus, type ServiceStatus, type ServiceSummary, summarize } from './status.ts';
 import { StateFiles } from './state-files.ts';
 import { currentGeneration, type Generation, type ServiceState } from './state-schema.ts';
@@ -29,11 +33,13 @@ export class ShimNode implements AsyncDisposable {
   readonly #folders: NodeFolders;
   readonly #store: OciLayoutStore;
   readonly #states: StateFiles;
+  readonly #reader: EventReader;
 
-  constructor(kernel: Kernel, folders: NodeFolders, store: OciLayoutStore) {
+  constructor(kernel: Kernel, folders: NodeFolders, store: OciLayoutStore, reader: EventReader = openEventReader()) {
     this.#kernel = kernel;
     this.#folders = folders;
     this.#store = store;
+    this.#reader = reader;
     this.#states = new StateFiles(folders.stateDir);
   }
 
@@ -112,12 +118,28 @@ export class ShimNode implements AsyncDisposable {
     return describeStatus(this.#kernel, state, { index, variant }, this.#pins(service));
   }
 
-  /** The service's events, decoded by BTF, until the signal aborts. A buffer has one reader: two share the events between them. */
-  async *events(service: string, { signal }: { signal: AbortSignal }): AsyncGenerator<ServiceEvent> {
+  /**
+   * Reads the events of a service, for any number of subscribers in this process. A buffer has one reader: two share the events between
+   * them. The hub is the caller's, who disposes of it.
+   *
+   * @throws {ShimError} `ERR_SHIM_NO_EVENTS`, `ERR_SHIM_PINS_MISSING`; {BpfObjectError} where a stream's type is not in the object's BTF.
+   */
+  async openEvents(service: string): Promise<EventHub> {
     const state = await this.#require(service);
     const { manifest, index, variant } = await readStoredPackage(this.#store, currentGeneration(state));
     const object = await readStoredObject(this.#store, manifest, variant);
-    yield* readServiceEvents({ kernel: this.#kernel, pins: this.#pins(service), index, variant, object, signal });
+    const sources = streamSources({ pins: this.#pins(service), index, variant, object });
+    return new EventHub(await openLocalFeed(this.#reader, sources));
+  }
+
+  /** The service's events, decoded by BTF, until the signal aborts. */
+  async *events(service: string, { signal }: { signal: AbortSignal }): AsyncGenerator<ServiceEvent> {
+    const hub = await this.openEvents(service);
+    try {
+      yield* hub.subscribe({ signal }).events();
+    } finally {
+      await hub[Symbol.asyncDispose]();
+    }
   }
 
   /** Entries of a map, decoded by BTF; `undefined` for maps that have no entries to list, such as ring buffers. */
@@ -139,6 +161,7 @@ export class ShimNode implements AsyncDisposable {
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
+    await this.#reader[Symbol.asyncDispose]();
     await this.#kernel[Symbol.asyncDispose]();
   }
 

@@ -4,7 +4,7 @@ import { describe, expect, it } from 'vitest';
 import { copy, Repository } from '@bpfship/oras-client';
 import { createRegistry } from '@bpfship/registry-dev';
 import { generateKeyPair, loadPrivateKey, signArtifact } from '@bpfship/trust';
-import type { ServiceEvent } from '../../src/node/service-events.ts';
+import type { ServiceEvent } from '../../src/observe/events/service-event.ts';
 import type { ShimNode } from '../../src/node/shim-node.ts';
 import { execCounter, UNFORESEEN } from '../support/compile-object.ts';
 import { createSandbox, IS_ROOT } from '../support/sandbox.ts';

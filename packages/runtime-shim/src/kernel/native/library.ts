@@ -73,11 +73,7 @@ export interface Native {
   linkFd(link: Pointer): number;
   linkDestroy(link: Pointer): number;
   linkDisconnect(link: Pointer): void;
-  ringBufferNew(mapFd: number, callback: bigint, context: null, options: null): Pointer;
-  ringBufferConsume(buffer: Pointer): number;
-  ringBufferFree(buffer: Pointer): void;
-  perfBufferNew(mapFd: number, pages: number, sample: bigint, lost: bigint, context: null, options: null): Pointer;
-  perfBufferConsume(buffer: Pointer): number;
+  perfBufferNew(mapFd: number, pages: number, sample: null, lost: null, context: null, options: null): Pointer;
   perfBufferFree(buffer: Pointer): void;
 }
 
@@ -138,13 +134,9 @@ export function openNative(path: string | undefined): Native {
     linkFd: fn('int bpf_link__fd(void *link)'),
     linkDestroy: fn('int bpf_link__destroy(void *link)'),
     linkDisconnect: fn('void bpf_link__disconnect(void *link)'),
-    ringBufferNew: fn('void *ring_buffer__new(int map_fd, void *cb, void *ctx, const void *opts)'),
-    ringBufferConsume: fn('int ring_buffer__consume(void *rb)'),
-    ringBufferFree: fn('void ring_buffer__free(void *rb)'),
     perfBufferNew: fn(
       'void *perf_buffer__new(int map_fd, size_t pages, void *sample, void *lost, void *ctx, const void *opts)',
     ),
-    perfBufferConsume: fn('int perf_buffer__consume(void *pb)'),
     perfBufferFree: fn('void perf_buffer__free(void *pb)'),
   };
 }
