@@ -48,7 +48,11 @@ function variantOf(name: string, source: string): Variant {
     name,
     layer: `sha256:${'0'.repeat(64)}`,
     platform: { byteOrder: 'little' },
-    programs: object.programs.map((program) => ({ name: program.name })),
+    programs: object.programs.map(({ name: program, section, attachment }) => ({
+      name: program,
+      section,
+      ...attachment,
+    })),
     maps: object.maps.map((map) => ({ name: map.name, type: map.type })),
     types: Buffer.from(types).toString('base64'),
     requirements,
