@@ -69,7 +69,7 @@ export { mapTypeName } from './object/map-types.ts';
 export { HELPERS_BY_FORM } from './requirements/helper-form.ts';
 export { isAlwaysAllowed } from './context/always-allowed.ts';
 export type { AccessKind, ContextAccess } from './context/context-access.ts';
-export { calledHelpers, contextExtent } from './context/context-extent.ts';
+export { calledHelpers, type ContextUse, contextUse } from './context/context-use.ts';
 export { relocatedInstruction } from './requirements/core-requirements.ts';
 export {
   deriveRequirements,

@@ -83,6 +83,7 @@ const IndexSchema = z.looseObject({
     .max(256)
     .exactOptional(),
   parameters: z.array(ServiceParameterSchema).max(256).exactOptional(),
+  switching: z.literal('together').exactOptional(),
   variants: z.array(VariantSchema).min(1).max(MAX_VARIANTS),
 });
 

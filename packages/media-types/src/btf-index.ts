@@ -22,6 +22,8 @@ export interface BtfIndex {
   events?: EventStream[];
   /** What may be set when the service is loaded. */
   parameters?: ServiceParameter[];
+  /** `together`: an upgrade switches all its programs at one moment, or is refused. Absent: each for itself. */
+  switching?: 'together';
   /** In the author's order of preference. */
   variants: Variant[];
 }

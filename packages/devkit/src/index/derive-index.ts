@@ -12,7 +12,7 @@ import { describeVariant } from './describe-variant.ts';
  * @throws {DevkitError} `ERR_OBJECT_INVALID` where an object is unusable or lacks what the project file names.
  */
 export function deriveIndex(project: Project, built: BuiltProject, layers: readonly string[]): BtfIndex {
-  const { name, version, description, licenses, source, events, parameters } = project;
+  const { name, version, description, licenses, source, events, parameters, switching } = project;
   const variants = built.objects.map((object, i) => describeVariant(object, layers[i] ?? '', { events, parameters }));
   const index: BtfIndex = {
     schemaVersion: 1,
@@ -24,6 +24,7 @@ export function deriveIndex(project: Project, built: BuiltProject, layers: reado
     ...(source === undefined ? {} : { source }),
     ...(events.length === 0 ? {} : { events }),
     ...(parameters.length === 0 ? {} : { parameters: describeParameters(built.objects, parameters) }),
+    ...(switching === undefined ? {} : { switching }),
     variants,
   };
   return checkOwnIndex(index, project);

@@ -17,6 +17,7 @@ const KNOWN_KEYS: Record<string, readonly string[]> = {
     'defines',
     'events',
     'parameters',
+    'switching',
     'variants',
   ],
   parameters: ['name', 'description', 'default'],

@@ -23,6 +23,7 @@ export interface ProjectFile {
   defines?: Record<string, string | number>;
   events?: EventStream[];
   parameters?: ProjectParameter[];
+  switching?: 'together';
   variants: {
     name: string;
     sources: string[];
@@ -103,6 +104,10 @@ export const ProjectFileSchema: z.ZodType<ProjectFile> = z.strictObject({
     .max(256)
     .exactOptional()
     .describe('Constants ("const volatile" variables) that may be set when the service is loaded'),
+  switching: z
+    .literal('together')
+    .exactOptional()
+    .describe('An upgrade switches all programs at one moment, or is refused; default: each for itself'),
   variants: z.array(ProjectVariantSchema).min(1).max(64).describe('In the order of preference'),
 });
 

@@ -18,6 +18,8 @@ export interface Project {
   events: EventStream[];
   /** Constants that may be set when the service is loaded. */
   parameters: ProjectParameter[];
+  /** An upgrade switches all programs at one moment, or is refused. Absent: each for itself. */
+  switching?: 'together';
   /** Folders that `#include` searches. */
   include: string[];
   /** Files of the documentation layer. */

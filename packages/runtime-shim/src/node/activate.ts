@@ -1,13 +1,15 @@
 import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import type { Kernel, LoadedObject } from '../kernel/kernel.ts';
+import type { LoadedObject } from '../kernel/kernel.ts';
 import type { ActivateOptions, Activation, AttachedProgram, CarriedMap } from './activation.ts';
+import { attachPrograms } from './attach-programs.ts';
 import { pinMaps, reusableMaps } from './carry-maps.ts';
 import { parameterVariables } from './parameters.ts';
-import { pinnedGenerations, type ServicePins } from './pins.ts';
+import { pinnedGenerations } from './pins.ts';
 import { linkIds, removeGeneration } from './recover.ts';
-import { predecessorOf, switchInPlace } from './switch-link.ts';
+import { emptySlots } from './stubs/recover-stubs.ts';
+import { removeStubs, stubsOf } from './stubs/stub-pins.ts';
 import { UndoList } from './undo-list.ts';
 
 /**
@@ -15,7 +17,7 @@ import { UndoList } from './undo-list.ts';
  * was and the error is thrown. Until `commit` or `undo` both generations hold their pins.
  */
 export async function activate(options: ActivateOptions): Promise<Activation> {
-  const { kernel, pins, next, timer } = options;
+  const { kernel, timer } = options;
   const undoing = new UndoList();
   try {
     const { loaded, maps } = await timer.run(
@@ -23,17 +25,18 @@ export async function activate(options: ActivateOptions): Promise<Activation> {
       () => loadAndPin(options, undoing),
       ({ loaded: { programs, maps: all } }) => ({ detail: `${programs.length} programs, ${all.length} maps` }),
     );
-    const programs = await timer.run(
+    const { programs, slot } = await timer.run(
       'attach',
-      () => attachAll(options, loaded, undoing),
-      (attached) => ({ detail: attached.map(describeSwitch).join(', ') }),
+      () => attachPrograms(options, loaded, undoing),
+      ({ programs: attached }) => ({ detail: attached.map(describeSwitch).join(', ') }),
     );
     await kernel.close(loaded.id);
     return {
       programs,
       maps,
+      ...(slot === undefined ? {} : { slot }),
       undo: () => undoing.run(),
-      commit: () => retireOthers(kernel, pins, next.id),
+      commit: () => retire(options, { programs, slot }),
     };
   } catch (error) {
     await undoing.run();
@@ -59,7 +62,7 @@ async function loadAndPin(
   // A second close, after the first has done its work, is no matter.
   undoing.push('closing the object', () => kernel.close(loaded.id).catch(() => undefined));
   undoing.push('removing its pins', async () => {
-    const kept = running ? await linkIds(kernel, pins, running.id) : new Set<number>();
+    const kept = running ? await linkIds(kernel, pins, running.id, running.programs) : new Set<number>();
     await removeGeneration(kernel, pins, next.id, kept);
   });
   mkdirSync(pins.programs(next.id), { recursive: true, mode: 0o700 });
@@ -83,38 +86,17 @@ async function withBtfFile<T>(btf: Uint8Array | undefined, use: (path: string | 
   }
 }
 
-async function attachAll(
-  options: ActivateOptions,
-  loaded: LoadedObject,
-  undoing: UndoList,
-): Promise<AttachedProgram[]> {
-  const { kernel, pins, next, running } = options;
-  const attached: AttachedProgram[] = [];
-  const isLoaded = new Set(loaded.programs.map(({ name }) => name));
-  for (const attachment of next.attachments) {
-    const { name, key, hook, target } = attachment;
-    if (!isLoaded.has(name)) continue;
-    const before = running && predecessorOf(running, next, pins, attachment);
-    const linkPin = pins.link(next.id, key);
-    const place = { kernel, pins, object: loaded.id, program: name, linkPin };
-    const recorded = { name, key, hook, ...(Object.keys(target).length > 0 ? { target } : {}) };
-    if (running && before && (await switchInPlace(place, { id: running.id, ...before }, undoing))) {
-      attached.push({ ...recorded, switched: 'in-place' });
-      continue;
-    }
-    await kernel.attach(loaded.id, name, { linkPin, ...target });
-    undoing.push(`detaching ${key}`, () => kernel.removeLink(linkPin));
-    attached.push({ ...recorded, switched: before ? 'overlap' : 'attached' });
-  }
-  return attached;
-}
-
 function describeSwitch({ hook, switched }: AttachedProgram): string {
   return switched === 'attached' ? hook : `${hook} (${switched})`;
 }
 
-/** Detaches what ran before and removes its pins, but for the links that the generation has taken over. */
-async function retireOthers(kernel: Kernel, pins: ServicePins, id: number): Promise<void> {
-  const kept = await linkIds(kernel, pins, id);
-  for (const other of pinnedGenerations(pins)) if (other !== id) await removeGeneration(kernel, pins, other, kept);
+/** Lets go of what ran before: its slots are emptied, its stubs and links that nobody has taken over detached, its pins removed. */
+async function retire(
+  { kernel, pins, next, running }: ActivateOptions,
+  { programs, slot }: Pick<Activation, 'programs'> & { slot: number | undefined },
+): Promise<void> {
+  if (slot !== undefined && running) await emptySlots(kernel, pins, slot, programs);
+  const kept = await linkIds(kernel, pins, next.id, programs);
+  await removeStubs(kernel, pins, new Set(stubsOf(programs).map(({ key }) => key)), kept);
+  for (const other of pinnedGenerations(pins)) if (other !== next.id) await removeGeneration(kernel, pins, other, kept);
 }

@@ -3,15 +3,33 @@ import type { AttachTarget } from '@bpfship/portability';
 import type { Kernel } from '../kernel/kernel.ts';
 import type { Attachment } from './attachment.ts';
 import type { ParameterValues } from './parameters.ts';
+import type { StubShape } from './stubs/stub-rules.ts';
 import type { ServicePins } from './pins.ts';
 import type { StepTimer } from './steps.ts';
 
 /** How a program came to its hook. */
-export type Switch = 'attached' | 'in-place' | 'overlap';
+export type Switch = 'attached' | 'in-place' | 'stub' | 'overlap';
+
+/**
+ * How a program gives way to the next one at its hook, without an event lost. `in-place`: the kernel puts the other program into the link.
+ * `stub`: a stub stays at the hook, and goes on in the other program from one event to the next. `overlap`: the other program is attached
+ * before this one is detached, so that both see events for a moment.
+ */
+export interface Switching {
+  way: 'in-place' | 'stub' | 'overlap';
+  /** For `overlap`: why it has no stub. */
+  why?: string;
+}
+
+/** A stub, as the state keeps it; see `stubs/stub-rules.ts` for its shape. */
+export interface RecordedStub extends StubShape {
+  /** Name of its pins, unique in the service. */
+  key: string;
+}
 
 /** A program at its hook; a program with several targets is there for each. */
 export interface AttachedProgram extends RecordedProgram {
-  /** `attached`: there was none before. `in-place`: the running link got the new program. `overlap`: attached before the old one was detached. */
+  /** `attached`: there was none before. `in-place`: the running link got the new program. `stub`: a stub went on in it. `overlap`: attached before the old one was detached. */
   switched: Switch;
 }
 
@@ -24,6 +42,10 @@ export interface RecordedProgram {
   hook: string;
   /** The target that was given at run time; absent where its section says all. */
   target?: AttachTarget;
+  /** How it is switched; absent in states of before there were stubs. */
+  switching?: Switching;
+  /** The stub behind which it is; absent where it has none. */
+  stub?: RecordedStub;
 }
 
 /** What runs now and gives way. */
@@ -69,6 +91,8 @@ export interface ActivateOptions {
 export interface Activation {
   programs: AttachedProgram[];
   maps: CarriedMap[];
+  /** The slot of the service's stubs that its programs are in; absent where it has no stubs. */
+  slot?: number;
   /** Ends it: what ran before is detached and its pins are removed. */
   commit(): Promise<void>;
   /** Undoes it: what ran before runs again, nothing of the new is left. @returns what could not be undone, a line each. */

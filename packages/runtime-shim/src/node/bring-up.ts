@@ -100,7 +100,7 @@ async function tryCandidate(
     running,
     timer,
   });
-  const generation = newGeneration(id, prepared, verdict, attach, activation.programs, options.location);
+  const generation = newGeneration(id, prepared, verdict, attach, activation, options.location);
   const warnings = await record(activation, timer, `generation ${id}`, async () => {
     await storePackage(store, prepared);
     await states.write({
@@ -198,7 +198,7 @@ function newGeneration(
   { descriptor, index, signer, supplement, parameters }: PreparedPackage,
   { variant, layer, architecture }: Verdict,
   attach: AttachTargets,
-  programs: readonly AttachedProgram[],
+  { programs, slot }: Activation,
   source: string,
 ): Generation {
   return {
@@ -214,13 +214,14 @@ function newGeneration(
     attach,
     ...(Object.keys(parameters).length === 0 ? {} : { parameters }),
     programs: programs.map(recorded),
+    ...(slot === undefined ? {} : { slot }),
     created: new Date().toISOString(),
   };
 }
 
 /** What the state keeps of a program at its hook. */
-export function recorded({ name, key, hook, target }: AttachedProgram): RecordedProgram {
-  return { name, key, hook, ...(target === undefined ? {} : { target }) };
+export function recorded({ switched: _switched, ...program }: AttachedProgram): RecordedProgram {
+  return program;
 }
 
 function nothingMatches([first = '']: readonly string[]): ShimError {

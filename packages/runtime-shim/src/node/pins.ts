@@ -4,7 +4,8 @@ import { join } from 'node:path';
 /**
  * Where the pins of a service are (spec/generations.md):
  * `<bpffs>/<service>/maps/<map>` for as long as the service is installed, and
- * `<bpffs>/<service>/generations/<n>/{programs,links}/<program>` for the generation that runs. While an upgrade is under way,
+ * `<bpffs>/<service>/generations/<n>/{programs,links}/<program>` for the generation that runs (links by `key`, attachment.ts);
+ * `<bpffs>/<service>/stubs/selector` and `<bpffs>/<service>/stubs/{programs,slots,links}/<stub>` for the stubs, which stay over generations. While an upgrade is under way,
  * `generations/<n>/maps/<map>` holds the maps of the running generation whose names the new one took.
  */
 export interface ServicePins {
@@ -19,6 +20,17 @@ export interface ServicePins {
   program(id: number, name: string): string;
   links(id: number): string;
   link(id: number, name: string): string;
+  readonly stubs: string;
+  /** The map that names the slot that all stubs go on in. */
+  readonly selector: string;
+  readonly stubPrograms: string;
+  readonly stubSlotsFolder: string;
+  readonly stubLinks: string;
+  /** Name of a stub's pins. */
+  stubName(key: string): string;
+  stubProgram(key: string): string;
+  stubSlots(key: string): string;
+  stubLink(key: string): string;
 }
 
 /** The pins of a service. */
@@ -26,6 +38,10 @@ export function servicePins(bpffsDir: string, service: string): ServicePins {
   const root = join(bpffsDir, encodePinName(service));
   const maps = join(root, 'maps');
   const generations = join(root, 'generations');
+  const stubs = join(root, 'stubs');
+  const [stubPrograms, stubSlotsFolder, stubLinks] = ['programs', 'slots', 'links'].map((name) =>
+    join(stubs, name),
+  ) as [string, string, string];
   const generation = (id: number): string => join(generations, String(id));
   return {
     root,
@@ -39,6 +55,15 @@ export function servicePins(bpffsDir: string, service: string): ServicePins {
     program: (id, name) => join(generation(id), 'programs', encodePinName(name)),
     links: (id) => join(generation(id), 'links'),
     link: (id, name) => join(generation(id), 'links', encodePinName(name)),
+    stubs,
+    selector: join(stubs, 'selector'),
+    stubPrograms,
+    stubSlotsFolder,
+    stubLinks,
+    stubName: encodePinName,
+    stubProgram: (key) => join(stubPrograms, encodePinName(key)),
+    stubSlots: (key) => join(stubSlotsFolder, encodePinName(key)),
+    stubLink: (key) => join(stubLinks, encodePinName(key)),
   };
 }
 

@@ -1,7 +1,10 @@
 import { existsSync, renameSync, rmSync } from 'node:fs';
 import { join } from 'node:path';
 import type { Kernel } from '../kernel/kernel.ts';
+import type { RecordedProgram } from './activation.ts';
 import { namesIn, pinnedGenerations, type ServicePins } from './pins.ts';
+import { recoverStubs } from './stubs/recover-stubs.ts';
+import { linkPinOf, removeStubs } from './stubs/stub-pins.ts';
 import type { Generation } from './state-schema.ts';
 
 /**
@@ -19,7 +22,8 @@ export async function recover(kernel: Kernel, pins: ServicePins, current: Genera
       done.push(`map ${name} was given back to generation ${current.id}`);
     }
   }
-  const kept = current ? await linkIds(kernel, pins, current.id) : new Set<number>();
+  const kept = current ? await linkIds(kernel, pins, current.id, current.programs) : new Set<number>();
+  if (current) done.push(...(await recoverStubs(kernel, pins, current, kept)));
   for (const id of pinnedGenerations(pins)) {
     if (id === current?.id) continue;
     await removeGeneration(kernel, pins, id, kept);
@@ -27,16 +31,24 @@ export async function recover(kernel: Kernel, pins: ServicePins, current: Genera
   }
   if (current) return [...done, ...(await correctPrograms(kernel, pins, current))];
   if (existsSync(pins.root)) {
+    await removeStubs(kernel, pins);
     rmSync(pins.root, { recursive: true, force: true });
     if (done.length === 0) done.push('pins that belonged to no installed service were removed');
   }
   return done;
 }
 
-/** Ids of the pinned links of a generation. */
-export async function linkIds(kernel: Kernel, pins: ServicePins, id: number): Promise<Set<number>> {
+/** Ids of the pinned links of a generation, and of those of its programs' stubs. */
+export async function linkIds(
+  kernel: Kernel,
+  pins: ServicePins,
+  id: number,
+  programs: readonly RecordedProgram[],
+): Promise<Set<number>> {
   const folder = pins.links(id);
-  const links = await Promise.all(namesIn(folder).map((name) => kernel.inspectPin(join(folder, name))));
+  const own = namesIn(folder).map((name) => join(folder, name));
+  const held = [...own, ...programs.map((program) => linkPinOf(pins, id, program))];
+  const links = await Promise.all(held.map((pin) => kernel.inspectPin(pin)));
   return new Set(links.flatMap((link) => (link ? [link.id] : [])));
 }
 
@@ -63,11 +75,14 @@ export async function removeGeneration(
 /** A link that was switched in place runs the program of a generation that never came to be. */
 async function correctPrograms(kernel: Kernel, pins: ServicePins, { id, programs }: Generation): Promise<string[]> {
   const done: string[] = [];
-  for (const { name, key } of programs) {
-    const link = await kernel.inspectPin(pins.link(id, key));
-    const program = await kernel.inspectPin(pins.program(id, name));
+  for (const recorded of programs) {
+    const { name, key, stub } = recorded;
+    const linkPin = linkPinOf(pins, id, recorded);
+    const programPin = stub === undefined ? pins.program(id, name) : pins.stubProgram(stub.key);
+    const link = await kernel.inspectPin(linkPin);
+    const program = await kernel.inspectPin(programPin);
     if (link?.kind !== 'link' || program?.kind !== 'program' || link.dead || link.programId === program.id) continue;
-    await kernel.updateLinkToPin(pins.link(id, key), pins.program(id, name));
+    await kernel.updateLinkToPin(linkPin, programPin);
     done.push(`program ${key} of generation ${id} was put back in its place`);
   }
   return done;

@@ -36,7 +36,9 @@ export async function rollBack(
     running,
     timer,
   });
-  const changed = { ...target, programs: activation.programs.map(recorded) };
+  const { slot: _before, ...kept } = target;
+  const { programs, slot } = activation;
+  const changed = { ...kept, programs: programs.map(recorded), ...(slot === undefined ? {} : { slot }) };
   const generations = state.generations.map((generation) => (generation.id === id ? changed : generation));
   const warnings = await record(activation, timer, `generation ${id}`, () =>
     states.write({ ...state, current: id, generations }),

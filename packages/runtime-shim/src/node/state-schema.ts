@@ -45,6 +45,8 @@ export interface Generation {
   parameters?: ParameterValues;
   /** Programs that were attached, with their hooks. */
   programs: RecordedProgram[];
+  /** The slot of the service's stubs that its programs were put in; absent where it had no stubs. */
+  slot?: number;
   /** RFC 3339. */
   created: string;
 }
@@ -56,6 +58,17 @@ const RecordedProgramSchema: z.ZodType<RecordedProgram> = z
     key: line(255).exactOptional(),
     hook: line(8192),
     target: AttachTargetSchema.exactOptional(),
+    switching: z
+      .object({ way: z.enum(['in-place', 'stub', 'overlap']), why: z.string().max(4096).exactOptional() })
+      .exactOptional(),
+    stub: z
+      .object({
+        key: line(255),
+        section: line(1024),
+        contextBytes: z.number().int().min(0).max(65_536),
+        functionIp: z.boolean(),
+      })
+      .exactOptional(),
   })
   .transform(({ key, ...program }) => ({ ...program, key: key ?? program.name }));
 
@@ -84,6 +97,7 @@ export const ServiceStateSchema: z.ZodType<ServiceState> = z
             .record(CName, z.union([z.boolean(), z.number(), z.string().max(MAX_PARAMETER_TEXT)]))
             .exactOptional(),
           programs: z.array(RecordedProgramSchema),
+          slot: z.number().int().min(0).max(1).exactOptional(),
           created: z.iso.datetime(),
         }),
       )

@@ -2,6 +2,8 @@ import { existsSync } from 'node:fs';
 import type { BtfIndex, Variant } from '@bpfship/media-types';
 import type { Kernel } from '../kernel/kernel.ts';
 import { describeParameters, type ParameterStatus } from './parameters.ts';
+import type { RecordedProgram, Switching } from './activation.ts';
+import { linkPinOf } from './stubs/stub-pins.ts';
 import type { ServicePins } from './pins.ts';
 import { currentGeneration, type ServiceState } from './state-schema.ts';
 
@@ -20,6 +22,21 @@ export interface ServiceSummary {
   digest: string;
 }
 
+/** A program at its hook, as the kernel has it. */
+export interface ProgramStatus {
+  name: string;
+  /** Unique: a program with several targets is there for each. */
+  key: string;
+  hook: string;
+  state: 'attached' | 'detached';
+  id?: number;
+  tag?: string;
+  /** How it gives way to the next one; absent for generations of before that was noted. */
+  switching?: Switching;
+  /** `programId`: the program that it runs, through its stub where it has one; another one than `id` only after an upgrade was interrupted. */
+  link?: { id: number; type: string; pin: string; programId: number };
+}
+
 /** A service in detail. */
 export interface ServiceStatus extends Omit<ServiceSummary, 'programs'> {
   source: string;
@@ -27,24 +44,14 @@ export interface ServiceStatus extends Omit<ServiceSummary, 'programs'> {
   /** Load parameters that the service declares, with what they are set to. */
   parameters: ParameterStatus[];
   generations: { id: number; version: string; variant: string; digest: string; created: string; current: boolean }[];
-  programs: {
-    name: string;
-    /** Unique: a program with several targets is there for each. */
-    key: string;
-    hook: string;
-    state: 'attached' | 'detached';
-    id?: number;
-    tag?: string;
-    /** `programId`: the program that it runs; another one than `id` only after an upgrade was interrupted. */
-    link?: { id: number; type: string; pin: string; programId: number };
-  }[];
+  programs: ProgramStatus[];
   maps: { name: string; type: string; pin: string; id?: number }[];
 }
 
 /** A summary from the state and the presence of pins; the kernel is not asked. */
 export function summarize(state: ServiceState, pins: ServicePins): ServiceSummary {
   const { id, version, variant, manifest, programs } = currentGeneration(state);
-  const attached = programs.filter(({ key }) => existsSync(pins.link(id, key))).length;
+  const attached = programs.filter((program) => existsSync(linkPinOf(pins, id, program))).length;
   return {
     name: state.name,
     version,
@@ -69,20 +76,9 @@ export async function describeStatus(
   pins: ServicePins,
 ): Promise<ServiceStatus> {
   const generation = currentGeneration(state);
-  const programs: ServiceStatus['programs'] = [];
-  for (const { name, key, hook } of generation.programs) {
-    const pin = pins.link(generation.id, key);
-    const link = await kernel.inspectPin(pin);
-    const program = await kernel.inspectPin(pins.program(generation.id, name));
-    programs.push({
-      name,
-      key,
-      hook,
-      state: link?.kind === 'link' && !link.dead ? 'attached' : 'detached',
-      ...(program?.kind === 'program' ? { id: program.id, tag: program.tag } : {}),
-      ...(link?.kind === 'link' ? { link: { id: link.id, type: link.type, pin, programId: link.programId } } : {}),
-    });
-  }
+  const programs = await Promise.all(
+    generation.programs.map((program) => describeProgram(kernel, pins, generation.id, program)),
+  );
   const maps: ServiceStatus['maps'] = [];
   for (const { name, type } of variant.maps.filter((map) => !map.name.startsWith('.'))) {
     const info = await kernel.inspectPin(pins.map(name));
@@ -107,4 +103,33 @@ export async function describeStatus(
     programs,
     maps,
   };
+}
+
+async function describeProgram(
+  kernel: Kernel,
+  pins: ServicePins,
+  generation: number,
+  recorded: RecordedProgram,
+): Promise<ProgramStatus> {
+  const { name, key, hook, switching, stub } = recorded;
+  const pin = linkPinOf(pins, generation, recorded);
+  const link = await kernel.inspectPin(pin);
+  const program = await kernel.inspectPin(pins.program(generation, name));
+  const isLink = link?.kind === 'link';
+  const running = isLink ? (stub === undefined ? link.programId : await behindStub(kernel, pins, stub.key)) : undefined;
+  return {
+    name,
+    key,
+    hook,
+    state: isLink && !link.dead && running !== undefined ? 'attached' : 'detached',
+    ...(program?.kind === 'program' ? { id: program.id, tag: program.tag } : {}),
+    ...(switching === undefined ? {} : { switching }),
+    ...(isLink ? { link: { id: link.id, type: link.type, pin, programId: running ?? 0 } } : {}),
+  };
+}
+
+/** Id of the program that a stub goes on in; `undefined` where there is none. */
+async function behindStub(kernel: Kernel, pins: ServicePins, key: string): Promise<number | undefined> {
+  const slot = await kernel.readSelector(pins.selector);
+  return slot === undefined ? undefined : (await kernel.readSlots(pins.stubSlots(key)))[slot];
 }

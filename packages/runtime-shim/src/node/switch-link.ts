@@ -3,6 +3,7 @@ import type { Kernel } from '../kernel/kernel.ts';
 import { KernelError, type KernelErrorCode } from '../kernel/kernel-error.ts';
 import type { NewGeneration, RecordedProgram, RunningGeneration } from './activation.ts';
 import type { Attachment } from './attachment.ts';
+import { linkPinOf } from './stubs/stub-pins.ts';
 import type { ServicePins } from './pins.ts';
 import type { UndoList } from './undo-list.ts';
 
@@ -24,7 +25,7 @@ export function predecessorOf(
   { name, hook }: Attachment,
 ): RecordedProgram | undefined {
   const atHook = running.programs.filter(
-    (program) => program.hook === hook && existsSync(pins.link(running.id, program.key)),
+    (program) => program.hook === hook && existsSync(linkPinOf(pins, running.id, program)),
   );
   const sameName = atHook.find((program) => program.name === name);
   if (sameName || !hook.startsWith('xdp:')) return sameName;
@@ -48,17 +49,20 @@ export interface Place {
  */
 export async function switchInPlace(
   { kernel, pins, object, program, linkPin }: Place,
-  old: { id: number; name: string; key: string },
+  { id }: { id: number },
+  old: RecordedProgram,
   undoing: UndoList,
 ): Promise<boolean> {
-  const oldPin = pins.link(old.id, old.key);
+  const oldPin = linkPinOf(pins, id, old);
   try {
     await kernel.updateLink(oldPin, object, program);
   } catch (error) {
     if (error instanceof KernelError && ATTACH_ANEW.has(error.code)) return false;
     throw error;
   }
-  undoing.push(`switching ${old.key} back`, () => kernel.updateLinkToPin(oldPin, pins.program(old.id, old.name)));
+  undoing.push(`switching ${old.key} back`, () =>
+    kernel.updateLinkToPin(oldPin, old.stub ? pins.stubProgram(old.stub.key) : pins.program(id, old.name)),
+  );
   await kernel.copyPin(oldPin, linkPin);
   undoing.push(`unpinning ${program}`, () => rmSync(linkPin, { force: true }));
   return true;

@@ -5,6 +5,7 @@ import { collectGarbage } from './collect-garbage.ts';
 import type { NodeFolders } from './node-options.ts';
 import { pinnedGenerations } from './pins.ts';
 import { removeGeneration } from './recover.ts';
+import { removeStubs } from './stubs/stub-pins.ts';
 
 /** Detaches a service, removes its pins, and forgets it. Interrupted, it can be done again: the state goes last. */
 export async function uninstallService(
@@ -12,6 +13,7 @@ export async function uninstallService(
   { bpffsDir, stateDir }: NodeFolders,
   service: string,
 ): Promise<void> {
+  await removeStubs(kernel, pins);
   for (const id of pinnedGenerations(pins)) await removeGeneration(kernel, pins, id, new Set());
   rmSync(pins.root, { recursive: true, force: true });
   releaseBpffs(bpffsDir, stateDir);

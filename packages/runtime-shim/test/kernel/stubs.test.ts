@@ -1,4 +1,4 @@
-import { calledHelpers, contextExtent } from '@bpfship/bpf-object';
+import { calledHelpers, contextUse } from '@bpfship/bpf-object';
 import { join } from 'node:path';
 import { describe, expect, it } from 'vitest';
 import type { Kernel, LoadedObject, StubOptions } from '../../src/kernel/kernel.ts';
@@ -37,7 +37,7 @@ function options(bpffs: string, change: Partial<StubOptions> = {}): StubOptions 
 async function extentOf(body: string, functions = ''): Promise<number | undefined> {
   const kernel = createSandbox().openKernel();
   const { id } = await load(kernel, functions + COUNTER('raw_tp/sched_process_exec', body));
-  return contextExtent(await kernel.programInstructions(id, 'hit'));
+  return contextUse(await kernel.programInstructions(id, 'hit'))?.bytes;
 }
 
 describe.skipIf(!IS_ROOT)('a stub', () => {

@@ -4,17 +4,17 @@ import { join } from 'node:path';
 import { describe, expect, it } from 'vitest';
 import { copy, OciLayoutStore } from '@bpfship/oras-client';
 import type { ShimNode } from '../../src/node/shim-node.ts';
-import { execCounter, packetCounter } from '../support/compile-object.ts';
+import { execCounter, packetCounter, stubless } from '../support/compile-object.ts';
 import { createSandbox, IS_ROOT, type Sandbox } from '../support/sandbox.ts';
 import { type PackedServices, packServices } from '../support/test-service.ts';
 import { layCable } from '../support/virtual-cable.ts';
 
 const SERVICE = 'test-service';
 
-/** Both ways of switching, and a buffer that is replaced. */
+/** All ways of switching (by a stub, in place, by overlap), and a buffer that is replaced. */
 const VERSIONS = [
-  { version: '1.0.0', variants: { one: execCounter() + packetCounter() } },
-  { version: '1.1.0', variants: { one: execCounter({ buffer: 'perf' }) + packetCounter() } },
+  { version: '1.0.0', variants: { one: execCounter() + packetCounter() + stubless() } },
+  { version: '1.1.0', variants: { one: execCounter({ buffer: 'perf' }) + packetCounter() + stubless() } },
 ];
 
 async function layoutOf(sandbox: Sandbox, { store, descriptors }: PackedServices): Promise<string> {
@@ -95,8 +95,9 @@ describe.skipIf(!IS_ROOT)('kill -9', () => {
   it.each(['load', 'attach'])('in an upgrade after "%s" is put right by the next command', async (step) => {
     const sandbox = createSandbox();
     const cable = layCable();
-    const program = `c${process.pid % 1000}${step}`;
-    const rename = (source: string): string => source.replace('int count(', `int ${program}(`);
+    const [program, watch] = ['c', 'w'].map((letter) => `${letter}${process.pid % 1000}${step}`);
+    const rename = (source: string): string =>
+      source.replace('int count(', `int ${program}(`).replace('int watch(', `int ${watch}(`);
     const packed = await packServices(
       VERSIONS.map(({ version, variants }) => ({ version, variants: { one: rename(variants.one) } })),
     );
@@ -107,13 +108,17 @@ describe.skipIf(!IS_ROOT)('kill -9', () => {
     const { maps } = await node.status(SERVICE);
     changeAndDie(sandbox, layout, { version: '1.1.0', service: SERVICE, step });
     // At no moment is nothing attached.
-    expect(linksOf(program)).toBe(step === 'load' ? 1 : 2);
+    expect(linksOf(program)).toBe(1);
+    expect(linksOf(watch)).toBe(step === 'load' ? 1 : 2);
     cable.send(3);
     expect(await valueIn(node, 'packets')).toBe(5);
 
     const result = await node.upgrade({ ...packed.unsigned('1.0.0'), service: SERVICE });
     expect(result.warnings.join('\n')).toContain('generation 2');
-    expect(linksOf(program)).toBe(1);
+    expect([program, watch].map(linksOf)).toEqual([1, 1]);
+    const counted = await valueIn(node, 'counts');
+    execFileSync('/bin/true');
+    expect(await valueIn(node, 'counts')).toBeGreaterThan(counted);
     cable.send(4);
     expect(await valueIn(node, 'packets')).toBe(9);
     const after = await node.status(SERVICE);
@@ -121,7 +126,7 @@ describe.skipIf(!IS_ROOT)('kill -9', () => {
     const idOf = (list: typeof maps): unknown => Object.fromEntries(list.map(({ name, id }) => [name, id]));
     expect(idOf(after.maps)).toEqual(idOf(maps));
     await node.uninstall({ service: SERVICE });
-    expect(linksOf(program)).toBe(0);
+    expect([program, watch].map(linksOf)).toEqual([0, 0]);
     expect(sandbox.pins()).toEqual([]);
   });
 });

@@ -5,7 +5,7 @@ import { describe, expect, it } from 'vitest';
 import { MemoryStore } from '@bpfship/oras-client';
 import type { ShimNode } from '../../src/node/shim-node.ts';
 import type { ServiceStatus } from '../../src/node/status.ts';
-import { execCounter, packetCounter } from '../support/compile-object.ts';
+import { execCounter, packetCounter, stubless } from '../support/compile-object.ts';
 import { createSandbox, IS_ROOT } from '../support/sandbox.ts';
 import { packServices } from '../support/test-service.ts';
 import { layCable } from '../support/virtual-cable.ts';
@@ -43,11 +43,11 @@ SEC("raw_tp/sched_process_exec") int count(void *ctx)
 }
 
 describe.skipIf(!IS_ROOT)('upgrade', () => {
-  it('keeps the contents of maps, attaches the new program before the old one goes, and rolls back without a registry', async () => {
+  it('keeps the contents of maps, switches by a stub or by overlap, and rolls back without a registry', async () => {
     const sandbox = createSandbox();
     const packed = await packServices([
-      { version: '1.0.0', variants: { ring: execCounter() } },
-      { version: '1.1.0', variants: { perf: execCounter({ buffer: 'perf' }) } },
+      { version: '1.0.0', variants: { ring: execCounter() + stubless() } },
+      { version: '1.1.0', variants: { perf: execCounter({ buffer: 'perf' }) + stubless() } },
     ]);
     const node = await sandbox.openNode();
     await node.install(packed.unsigned('1.0.0'));
@@ -60,22 +60,36 @@ describe.skipIf(!IS_ROOT)('upgrade', () => {
       version: '1.1.0',
       variant: 'perf',
       generation: 2,
-      programs: [{ name: 'count', switched: 'overlap' }],
+      programs: [
+        { name: 'count', switched: 'stub' },
+        { name: 'watch', switched: 'overlap' },
+      ],
       warnings: [],
     });
     expect(Object.fromEntries(upgraded.maps.map(({ name, contents }) => [name, contents]))).toEqual({
       counts: 'kept',
       scratch: 'kept',
       events: 'new',
+      seen: 'kept',
     });
     const kept = await valueIn(node, 'counts');
     expect(kept).toBeGreaterThanOrEqual(before);
     execFileSync('/bin/true');
     expect(await valueIn(node, 'counts')).toBeGreaterThan(kept);
-    expect(await node.status(SERVICE)).toMatchObject({ programs: [{ state: 'attached' }], state: 'attached' });
+    expect(await node.status(SERVICE)).toMatchObject({
+      programs: [
+        { state: 'attached', switching: { way: 'stub' } },
+        { state: 'attached', switching: { way: 'overlap', why: expect.stringContaining('context') as string } },
+      ],
+      state: 'attached',
+    });
 
     const rolledBack = await node.rollback({ service: SERVICE });
-    expect(rolledBack).toMatchObject({ version: '1.0.0', generation: 1, programs: [{ switched: 'overlap' }] });
+    expect(rolledBack).toMatchObject({
+      version: '1.0.0',
+      generation: 1,
+      programs: [{ switched: 'stub' }, { switched: 'overlap' }],
+    });
     expect(rolledBack.steps.map(({ step }) => step)).toEqual(['load', 'attach', 'record']);
     expect(await valueIn(node, 'counts')).toBeGreaterThan(kept);
     const { generations } = await node.status(SERVICE);
@@ -89,8 +103,15 @@ describe.skipIf(!IS_ROOT)('upgrade', () => {
     const next = await node.upgrade({ ...packed.unsigned('1.0.0'), service: SERVICE });
     expect(next.generation).toBe(3);
     expect(sandbox.pins().filter((pin) => pin.includes('/generations/'))).toEqual([
-      'test-service/generations/3/links/count',
+      'test-service/generations/3/links/watch',
       'test-service/generations/3/programs/count',
+      'test-service/generations/3/programs/watch',
+    ]);
+    expect(sandbox.pins().filter((pin) => pin.includes('/stubs/'))).toEqual([
+      'test-service/stubs/links/count',
+      'test-service/stubs/programs/count',
+      'test-service/stubs/selector',
+      'test-service/stubs/slots/count',
     ]);
   });
 

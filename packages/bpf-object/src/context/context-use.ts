@@ -30,18 +30,25 @@ const SOME_FRAME: Pointer = { kind: 'some-frame' };
 /** The program does something with its context that cannot be followed. */
 class Unproven extends Error {}
 
+/** What a program does with its context. */
+export interface ContextUse {
+  /** Bytes from its start that are read or written at most, as the kernel counts them (kernel/bpf/verifier.c, check_ctx_access: max_ctx_offset). */
+  bytes: number;
+  /** Whether it is written to. */
+  writes: boolean;
+}
+
 /**
- * How many bytes of its context a loaded program reads or writes at most, as the kernel counts them (kernel/bpf/verifier.c, check_ctx_access:
- * max_ctx_offset). The kernel compares this with what a tracepoint hands over when a program is attached, and not when it is put into a
- * program array.
+ * What a loaded program does with its context. The kernel holds this against what a hook hands over when a program is attached, and not when it
+ * is put into a program array.
  *
  * @param bytes - its instructions as the kernel got them, functions behind one another; little endian.
  * @returns `undefined` where it cannot be proven: only what every way through the program agrees upon counts.
  */
-export function contextExtent(bytes: Uint8Array): number | undefined {
+export function contextUse(bytes: Uint8Array): ContextUse | undefined {
   if (bytes.length / 8 > MAX_INSTRUCTIONS) return undefined;
   try {
-    return new Extent(decodeInstructions(bytes, true)).measure();
+    return new Follower(decodeInstructions(bytes, true)).measure();
   } catch (error) {
     if (error instanceof Unproven) return undefined;
     throw error;
@@ -61,13 +68,14 @@ function isSecond(instructions: readonly Instruction[], at: number): boolean {
   return instructions[at - 1]?.code === CODE_LOAD_IMM64;
 }
 
-class Extent {
+class Follower {
   readonly #instructions: readonly Instruction[];
   /** Whether functions of the program are handed to helpers, which may call them with the caller's frame. */
   readonly #hasCallbacks: boolean;
   readonly #done = new Set<string>();
   readonly #open: [start: number, Pointers][] = [[0, new Map([[1, { kind: 'context', offset: 0 }]])]];
   #extent = 0;
+  #writes = false;
 
   constructor(instructions: readonly Instruction[]) {
     this.#instructions = instructions;
@@ -76,7 +84,7 @@ class Extent {
     );
   }
 
-  measure(): number {
+  measure(): ContextUse {
     for (let next = this.#open.pop(); next !== undefined; next = this.#open.pop()) {
       const [start, pointers] = next;
       const key = `${start} ${[...pointers].map(([place, pointer]) => `${place}=${Object.values(pointer).join(':')}`).join()}`;
@@ -84,7 +92,7 @@ class Extent {
       this.#done.add(key);
       this.#follow(start, pointers);
     }
-    return this.#extent;
+    return { bytes: this.#extent, writes: this.#writes };
   }
 
   #follow(start: number, pointers: Pointers): void {
@@ -139,7 +147,10 @@ class Extent {
     const stored = (code & 7) === CLASS.stx && !isAtomic ? pointerIn(pointers, source) : undefined;
     const base = pointerIn(pointers, destination);
     if (base?.kind === 'lost') throw new Unproven();
-    if (base?.kind === 'context') this.#reach(base.offset + offset, sizeOf(code));
+    if (base?.kind === 'context') {
+      this.#reach(base.offset + offset, sizeOf(code));
+      this.#writes = true;
+    }
     if (base?.kind !== 'frame') {
       // Into memory from which it might be taken again.
       if (mayBeContext(stored)) throw new Unproven();
