@@ -1,5 +1,5 @@
 import { execFile, execFileSync } from 'node:child_process';
-import { mkdir, mkdtemp, readdir, readFile, rm, utimes, writeFile } from 'node:fs/promises';
+import { mkdir, mkdtemp, readdir, readFile, rm, symlink, utimes, writeFile } from 'node:fs/promises';
 import { hostname, tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { promisify } from 'node:util';
@@ -78,6 +78,16 @@ describe('an OCI layout', () => {
     if (what.includes('long ago')) await utimes(lock, 0, 0);
     await store.tag(await packManifest(store, { artifactType: 'a/b' }), 'v1');
     expect(await readdir(folder)).not.toContain('index.json.lock');
+  });
+
+  it('takes over a lock and its guard, whose processes were killed', async () => {
+    const store = await OciLayoutStore.open(folder, { create: true });
+    const owner = `${await deadProcess()} ${hostname()}`;
+    for (const name of ['index.json.lock', 'index.json.lock.takeover', 'index.json.lock.takeover.takeover'])
+      await symlink(owner, join(folder, name));
+    await writeFile(join(folder, 'index.json.0-0.tmp'), '{"manifests"');
+    await store.tag(await packManifest(store, { artifactType: 'a/b' }), 'v1');
+    expect((await readdir(folder)).toSorted()).toEqual(['blobs', 'index.json', 'oci-layout']);
   });
 
   it('gives a part of a blob, and refuses a part outside', async () => {

@@ -1,4 +1,4 @@
-import { open, readFile, rm, stat } from 'node:fs/promises';
+import { lstat, readFile, readlink, rm, symlink } from 'node:fs/promises';
 import { hostname } from 'node:os';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { OciError, storageError } from '../errors.ts';
@@ -37,18 +37,13 @@ async function acquire(path: string): Promise<void> {
   }
 }
 
+/**
+ * A symbolic link that leads nowhere but says whose the lock is: it is made with its content in one step, so that a process that is killed
+ * at any moment leaves a lock that tells of its death.
+ */
 async function tryCreate(path: string): Promise<boolean> {
   try {
-    const file = await open(path, 'wx', 0o600);
-    try {
-      await file.writeFile(`${process.pid} ${hostname()}\n`);
-    } catch (error) {
-      // An empty lock would keep the others waiting.
-      await rm(path, { force: true });
-      throw error;
-    } finally {
-      await file.close();
-    }
+    await symlink(`${process.pid} ${hostname()}`, path);
     return true;
   } catch (error) {
     if ((error as NodeJS.ErrnoException).code === 'EEXIST') return false;
@@ -56,11 +51,11 @@ async function tryCreate(path: string): Promise<boolean> {
   }
 }
 
-/** A lock is stale when the process that wrote it is gone, or when it is too old. */
+/** A lock is stale when the process that made it is gone, or when it is too old. */
 async function isStale(path: string): Promise<boolean> {
   try {
-    if (Date.now() - (await stat(path)).mtimeMs > MAX_AGE_MS) return true;
-    const [pid = '', host = ''] = (await readFile(path, 'utf8')).trim().split(' ');
+    if (Date.now() - (await lstat(path)).mtimeMs > MAX_AGE_MS) return true;
+    const [pid = '', host = ''] = (await readOwner(path)).trim().split(' ');
     // Process numbers mean nothing in another container or machine that shares the folder.
     if (!/^\d+$/.test(pid) || host !== hostname()) return false;
     process.kill(Number(pid), 0);
@@ -70,15 +65,24 @@ async function isStale(path: string): Promise<boolean> {
   }
 }
 
-/** Removes a stale lock. Only one process does so at a time, or a second one would remove the fresh lock of the first. */
+/** Earlier versions wrote a file. */
+async function readOwner(path: string): Promise<string> {
+  try {
+    return await readlink(path);
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code !== 'EINVAL') throw error;
+    return readFile(path, 'utf8');
+  }
+}
+
+/**
+ * Removes a stale lock. Only one process does so at a time, or a second one would remove the fresh lock of the first; a guard whose
+ * process was killed is a stale lock itself.
+ */
 async function removeStale(path: string): Promise<void> {
   const guard = `${path}.takeover`;
   if (!(await tryCreate(guard))) {
-    const age = await stat(guard).then(
-      ({ mtimeMs }) => Date.now() - mtimeMs,
-      () => 0,
-    );
-    if (age > MAX_AGE_MS) await rm(guard, { force: true });
+    if (await isStale(guard)) await removeStale(guard);
     return;
   }
   try {

@@ -1,6 +1,6 @@
 import { createReadStream } from 'node:fs';
-import { mkdir, readFile, stat } from 'node:fs/promises';
-import { join } from 'node:path';
+import { mkdir, readdir, readFile, rm, stat } from 'node:fs/promises';
+import { dirname, join } from 'node:path';
 import { type Descriptor, type ImageIndex, isManifest, MAX_MANIFEST_SIZE, MEDIA_TYPE_INDEX } from '../descriptor.ts';
 import { parseDigest, verified } from '../digest.ts';
 import { isNotFound, OciError, storageError, throwIfAborted } from '../errors.ts';
@@ -18,6 +18,7 @@ import { withFileLock } from './file-lock.ts';
 import { isDescriptor, parseManifest } from './manifest.ts';
 import { checkRange, slice } from './range.ts';
 import { referrerDescriptor } from './referrer.ts';
+import { syncFolder } from './sync-folder.ts';
 
 const ANNOTATION_REF_NAME = 'org.opencontainers.image.ref.name';
 /** `index.json` of a layout with many tags may be larger than a manifest. */
@@ -159,6 +160,13 @@ export class OciLayoutStore implements GraphTarget {
     });
   }
 
+  /** Returns when everything that was pushed and tagged would outlast a power cut. */
+  async sync(): Promise<void> {
+    const blobs = join(this.path, 'blobs');
+    const algorithms = await readdir(blobs);
+    await syncFolders(...algorithms.map((name) => join(blobs, name)), blobs, this.path);
+  }
+
   /** Names in this layout. */
   async tags(): Promise<string[]> {
     return tagsOf((await this.#readIndex()).manifests);
@@ -188,11 +196,18 @@ export class OciLayoutStore implements GraphTarget {
 
   async #changeIndex(change: (manifests: Descriptor[]) => Descriptor[]): Promise<void> {
     await withFileLock(join(this.path, 'index.json.lock'), async () => {
+      await this.#removeUnfinished();
       const index = await this.#readIndex();
       const manifests = change(index.manifests);
       if (manifests === index.manifests) return;
       await writeAtomically(join(this.path, 'index.json'), () => jsonBytes({ ...index, manifests }));
     });
+  }
+
+  /** While this process holds the lock, nobody writes an index or marker: what looks like one in the making is a killed process's. */
+  async #removeUnfinished(): Promise<void> {
+    for (const name of await readdir(this.path))
+      if (/^(?:index\.json|oci-layout)\..*\.tmp$/.test(name)) await rm(join(this.path, name), { force: true });
   }
 
   async #readIndex(): Promise<ImageIndex> {
@@ -228,8 +243,21 @@ async function createLayout(path: string): Promise<void> {
     );
     const empty = { schemaVersion: 2, mediaType: MEDIA_TYPE_INDEX, manifests: [] };
     if (!exists) await writeAtomically(index, () => jsonBytes(empty));
+    // What has the marker is a layout: after a power cut, too, the marker must not be there without the rest.
+    await syncFolders(join(path, 'blobs'), path);
     await writeAtomically(join(path, 'oci-layout'), () => jsonBytes({ imageLayoutVersion: '1.0.0' }));
+    await syncFolders(path, dirname(path));
   });
+}
+
+async function syncFolders(...folders: string[]): Promise<void> {
+  for (const folder of folders) {
+    try {
+      await syncFolder(folder);
+    } catch (error) {
+      throw storageError(error, `writing ${folder}`);
+    }
+  }
 }
 
 async function* jsonBytes(value: unknown): AsyncGenerator<Uint8Array> {
