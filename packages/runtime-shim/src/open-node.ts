@@ -1,9 +1,10 @@
-import { mkdir, stat } from 'node:fs/promises';
+import { stat } from 'node:fs/promises';
 import { join, resolve } from 'node:path';
 import { OciLayoutStore } from '@bpfship/oras-client';
 import type { Kernel } from './kernel/kernel.ts';
 import { openKernel, type OpenKernelOptions } from './kernel/open-kernel.ts';
 import { openEventReader } from './observe/reader/open-event-reader.ts';
+import { makeFolder } from './node/durable-folder.ts';
 import { ShimNode } from './node/shim-node.ts';
 import { ShimError, stateError } from './shim-error.ts';
 
@@ -40,7 +41,7 @@ export async function openNode(options: OpenNodeOptions = {}): Promise<ShimNode>
 async function makeStateFolder(path: string): Promise<void> {
   let mode: number;
   try {
-    await mkdir(path, { recursive: true, mode: 0o700 });
+    await makeFolder(path);
     ({ mode } = await stat(path));
   } catch (error) {
     throw stateError(error, `making the state folder ${path}`);

@@ -1,7 +1,8 @@
 import { mkdir, open, readdir, readFile, rename, rm } from 'node:fs/promises';
-import { join } from 'node:path';
+import { dirname, join } from 'node:path';
 import { DocumentError, parseDocument } from '@bpfship/media-types';
 import { ShimError, stateError } from '../shim-error.ts';
+import { syncFolder } from './durable-folder.ts';
 import { encodePinName } from './pins.ts';
 import { type ServiceState, ServiceStateSchema } from './state-schema.ts';
 
@@ -57,16 +58,22 @@ export class StateFiles {
         await file.close();
       }
       await rename(temporary, path);
-      await syncFolder(this.#folder);
+      for (const folder of [this.#folder, dirname(this.#folder)]) await syncFolder(folder);
     } catch (error) {
       await rm(temporary, { force: true }).catch(() => undefined);
       throw stateError(error, `writing ${path}`);
     }
   }
 
-  /** Forgets a service. */
+  /** Forgets a service, for good when this returns: what is thrown away after it must not be named by a state that a power cut brings back. */
   async remove(service: string): Promise<void> {
-    await rm(this.#path(service), { force: true });
+    const path = this.#path(service);
+    try {
+      await rm(path, { force: true });
+      await syncFolder(this.#folder);
+    } catch (error) {
+      throw stateError(error, `removing ${path}`);
+    }
   }
 
   /** Names of all installed services, sorted. */
@@ -90,15 +97,5 @@ export class StateFiles {
 
   #path(service: string): string {
     return join(this.#folder, `${encodePinName(service)}.json`);
-  }
-}
-
-/** A rename is on disk only when its folder is. */
-async function syncFolder(path: string): Promise<void> {
-  const folder = await open(path, 'r');
-  try {
-    await folder.sync();
-  } finally {
-    await folder.close();
   }
 }

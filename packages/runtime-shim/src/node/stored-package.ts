@@ -19,7 +19,10 @@ import { ShimError } from '../shim-error.ts';
 import type { PreparedPackage } from './prepare.ts';
 import type { Generation } from './state-schema.ts';
 
-/** Keeps manifest and BTF index of a package in the local store, so that a rollback needs no network. */
+/**
+ * Keeps manifest and BTF index of a package in the local store, so that a rollback needs no network. When this returns, the whole package
+ * outlasts a power cut: the state that names it may be written.
+ */
 export async function storePackage(
   store: OciLayoutStore,
   { descriptor, manifest, manifestBytes, indexBytes, supplement }: PreparedPackage,
@@ -33,6 +36,7 @@ export async function storePackage(
     { mediaType: descriptor.mediaType, digest: descriptor.digest, size: descriptor.size },
     manifestBytes,
   );
+  await store.sync();
 }
 
 /**
