@@ -1,0 +1,213 @@
+import { mkdirSync } from 'node:fs';
+import { join } from 'node:path';
+import { describe, expect, it } from 'vitest';
+import { compileLoad, startPackets } from '../../../../test/support/load/start-load.ts';
+import type { Kernel } from '../../src/kernel/kernel.ts';
+import type { InstallOptions } from '../../src/node/node-options.ts';
+import { type ServicePins, servicePins } from '../../src/node/pins.ts';
+import type { ShimNode } from '../../src/node/shim-node.ts';
+import { type Change, deathsOf, makeChange, spread } from '../support/crash/crash-road.ts';
+import { inKernel } from '../support/crash/service-in-kernel.ts';
+import { type NumberedService, packNumberedService, readSeen } from '../support/crash/numbered-service.ts';
+import { createSandbox, IS_ROOT, type Sandbox } from '../support/sandbox.ts';
+import { layCable, type VirtualCable } from '../support/virtual-cable.ts';
+import { waitFor } from '../support/wait-for.ts';
+
+const SERVICE = 'test-service';
+/** Points of each road in `npm test`; `npm run test:crash` takes all of them. */
+const MOST = process.env['BPFSHIP_CRASH'] === 'all' ? Number.POSITIVE_INFINITY : 12;
+/** Of each road: 40 in all, and some. */
+const MIN = 11;
+/** Packets a second while changes are killed. */
+const RATE = 2000;
+
+/** One road's node, its service, and what the kernel is asked through. */
+interface Stage {
+  sandbox: Sandbox;
+  service: NumberedService;
+  cable: VirtualCable;
+  node: ShimNode;
+  kernel: Kernel;
+  pins: ServicePins;
+  base: Pick<Change, 'stateDir' | 'bpffsDir' | 'layout' | 'attach'>;
+  from: (version: string) => InstallOptions & { service: string };
+}
+
+async function setStage(bpffsDir?: string): Promise<Stage> {
+  const sandbox = createSandbox();
+  const cable = layCable();
+  const service = await packNumberedService(sandbox, `z${process.pid.toString(36)}`);
+  const base = {
+    stateDir: sandbox.stateDir,
+    bpffsDir: bpffsDir === undefined ? sandbox.bpffsDir : join(sandbox.folder, bpffsDir),
+    layout: service.layout,
+    attach: { '*': { interfaceName: cable.name } },
+  };
+  return {
+    sandbox,
+    service,
+    cable,
+    base,
+    node: await sandbox.openNode({ bpffsDir: base.bpffsDir }),
+    kernel: sandbox.openKernel(),
+    pins: servicePins(base.bpffsDir, SERVICE),
+    from: (version) => ({ ...service.packed.unsigned(version), attach: base.attach, service: SERVICE }),
+  };
+}
+
+/** Exactly one whole generation is attached: by the state, by the pins, and by the kernel, which has nothing else of the service. */
+async function expectWhole({ node, service }: Stage, version: string): Promise<void> {
+  const { programs, maps } = service;
+  const status = await node.status(SERVICE);
+  expect(status).toMatchObject({ state: 'attached', version });
+  expect(status.programs.map(({ name }) => name).toSorted()).toEqual(programs);
+  for (const { state, id, link } of status.programs) {
+    expect(state).toBe('attached');
+    expect(link?.programId).toBe(id);
+  }
+  await expectInKernel(service, { programs, links: programs, maps });
+}
+
+/** The kernel frees what nobody holds a little later. */
+async function expectInKernel({ mark }: NumberedService, wanted: ReturnType<typeof inKernel>): Promise<void> {
+  const text = JSON.stringify(wanted);
+  let found = '';
+  const settled = await Promise.race([
+    waitFor(() => (found = JSON.stringify(inKernel(mark))) === text || undefined),
+    new Promise((resolve) => setTimeout(resolve, 5000, false)),
+  ]);
+  if (settled !== true) expect(JSON.parse(found)).toEqual(wanted);
+}
+
+/** Something is attached at every hook. */
+function expectAttached({ service: { mark, programs } }: Stage): void {
+  expect(new Set(inKernel(mark).links)).toEqual(new Set(programs));
+}
+
+/** Dies at each of the chosen points of a change; every one must really be hit. */
+async function dieAtEach(
+  stage: Stage,
+  change: Pick<Change, 'change' | 'version' | 'to'>,
+  road: { begin: () => Promise<void>; recover: (point: string) => Promise<void> },
+): Promise<number> {
+  const { sandbox, base } = stage;
+  await road.begin();
+  const whole = await makeChange(sandbox.folder, { ...base, ...change });
+  expect(whole.diedAt).toBeUndefined();
+  await road.recover('its end');
+  const chosen = spread(deathsOf(whole), MOST);
+  const hit: string[] = [];
+  for (const point of chosen) {
+    await road.begin();
+    const { diedAt } = await makeChange(sandbox.folder, { ...base, ...change }, point);
+    if (diedAt !== undefined) hit.push(diedAt);
+    try {
+      await road.recover(point);
+    } catch (error) {
+      throw new Error(`after kill -9 in ${change.change} at "${point}": ${(error as Error).message}`, { cause: error });
+    }
+  }
+  expect(hit).toEqual(chosen);
+  return hit.length;
+}
+
+describe.skipIf(!IS_ROOT)('kill -9 before every operation', () => {
+  it('of an install leaves nothing that keeps the next one, and is hit everywhere', async () => {
+    const stage = await setStage('own/pins');
+    mkdirSync(join(stage.sandbox.folder, 'own'));
+    const { node, service } = stage;
+    const hit = await dieAtEach(
+      stage,
+      { change: 'install', version: '1.0.0' },
+      {
+        begin: async () => {
+          expect(await node.list()).toEqual([]);
+        },
+        recover: async () => {
+          const installed = (await node.list()).length > 0;
+          // What the state names is there at once, before anything is put right.
+          if (installed) expect(await node.status(SERVICE)).toMatchObject({ state: 'attached' });
+          const version = installed ? '1.1.0' : '1.0.0';
+          await (installed ? node.upgrade(stage.from(version)) : node.install(stage.from(version)));
+          await expectWhole(stage, version);
+          await node.uninstall({ service: SERVICE });
+          await expectInKernel(service, { programs: [], links: [], maps: [] });
+          expect(await node.list()).toEqual([]);
+        },
+      },
+    );
+    expect(hit).toBeGreaterThanOrEqual(MIN);
+  }, 600_000);
+
+  it.each(['upgrade', 'rollback'] as const)(
+    'of an %s leaves something attached at every moment, one whole generation after the next start, and no packet is lost or doubled',
+    async (change) => {
+      const stage = await setStage();
+      const { node, kernel, pins, service, sandbox, cable } = stage;
+      await using load = startPackets(compileLoad('packets', sandbox.folder), cable, RATE);
+      const current = change === 'upgrade' ? '1.0.0' : '1.1.0';
+      const numbers = pins.map(service.numbers);
+      let before = 0;
+      let map: unknown;
+      const hit = await dieAtEach(
+        stage,
+        change === 'upgrade' ? { change, version: '1.1.0' } : { change, version: '1.0.0', to: 1 },
+        {
+          begin: async () => {
+            before = await load.pause();
+            if ((await node.list()).length > 0) await node.uninstall({ service: SERVICE });
+            await node.install(stage.from('1.0.0'));
+            if (change === 'rollback') await node.upgrade(stage.from(current));
+            map = await kernel.inspectPin(numbers);
+            load.resume();
+          },
+          recover: async () => {
+            expectAttached(stage);
+            expect(await node.list()).toHaveLength(1);
+            await node.upgrade(stage.from(current));
+            await expectWhole(stage, current);
+            expect(await kernel.inspectPin(numbers)).toEqual(map);
+            // From the installation through death and recovery.
+            const sent = await load.pause();
+            await waitFor(async () => (await readSeen(kernel, numbers)).last === sent || undefined);
+            expect(await readSeen(kernel, numbers)).toEqual({
+              last: sent,
+              once: sent - before,
+              lost: before,
+              doubled: 0,
+            });
+          },
+        },
+      );
+      expect(hit).toBeGreaterThanOrEqual(MIN);
+    },
+    600_000,
+  );
+
+  it('of an uninstall can be done again, or the service installed again', async () => {
+    const stage = await setStage();
+    const { node, service, sandbox } = stage;
+    const again = async (): Promise<void> => {
+      const installed = (await node.list()).length > 0;
+      await (installed ? node.upgrade(stage.from('1.0.0')) : node.install(stage.from('1.0.0')));
+      await expectWhole(stage, '1.0.0');
+    };
+    let turn = 0;
+    const hit = await dieAtEach(
+      stage,
+      { change: 'uninstall', version: '1.0.0' },
+      {
+        begin: again,
+        recover: async () => {
+          turn += 1;
+          if (turn % 2 === 0 && (await node.list()).length > 0) {
+            await node.uninstall({ service: SERVICE });
+            await expectInKernel(service, { programs: [], links: [], maps: [] });
+            expect(sandbox.pins()).toEqual([]);
+          }
+        },
+      },
+    );
+    expect(hit).toBeGreaterThanOrEqual(MIN);
+  }, 600_000);
+});
