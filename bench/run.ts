@@ -4,9 +4,12 @@ import { BENCHMARKS } from './benchmarks/index.ts';
 import { renderPage } from './report/page.ts';
 import { readResults, type Result, writePage, writeResult } from './report/result.ts';
 import { renderComparisons, renderGroup } from './report/table.ts';
+import { SOAK_KINDS } from './soak/kinds.ts';
 import { buildFingerprint } from './support/build-fingerprint.ts';
 import { describeCommit, describeMachine } from './support/machine.ts';
 
+/** Results of `npm run soak`, which the page shows too. */
+const SOAK_NAMES = SOAK_KINDS.map(({ name }) => `soak-${name}`);
 const NAMES = BENCHMARKS.map(({ name }) => name);
 const USAGE = `Usage: npm run bench -- [options] [name...]
 
@@ -58,7 +61,7 @@ async function main(): Promise<number> {
   }
   const chosen = BENCHMARKS.filter(({ name }) => positionals.length === 0 || positionals.includes(name));
   for (const benchmark of values.render ? [] : chosen) await measure(benchmark, values.quick);
-  if (!values.quick) writePage(renderPage(readResults(NAMES)));
+  if (!values.quick) writePage(renderPage(readResults([...NAMES, ...SOAK_NAMES])));
   return 0;
 }
 

@@ -33,6 +33,8 @@ export interface Findings {
   comparisons: Comparison[];
   /** Lists for the page, e.g. the requests of one run. */
   lists: { title: string; lines: string[] }[];
+  /** Counts that the lists tell of, for programs. */
+  counts?: Record<string, number>;
 }
 
 /** One benchmark. */

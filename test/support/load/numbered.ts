@@ -1,3 +1,5 @@
+import type { Kernel } from '@bpfship/runtime-shim';
+
 /** What a program saw of numbered events, as `numbers` holds it. */
 export interface Seen {
   /** The number that came last. */
@@ -80,6 +82,22 @@ SEC("${section}") int ${program}(struct __sk_buff *ctx)
 `;
 }
 
+/** Counts the datagrams of `datagrams.c` where they leave a cgroup, behind the headers of IPv4 and UDP, and drops them. */
+export function numberedCgroup(slot: number, program = 'numbered'): string {
+  return `${countNumbered(slot)}
+SEC("cgroup_skb/egress") int ${program}(struct __sk_buff *ctx)
+{
+	__u64 number;
+	__u8 protocol;
+	if (ctx->len != 36 || bpf_skb_load_bytes(ctx, 9, &protocol, 1) < 0 || protocol != 17 ||
+	    bpf_skb_load_bytes(ctx, 28, &number, 8) < 0)
+		return 1;
+	note(number);
+	return 0;
+}
+`;
+}
+
 /** Counts the calls of `calls.c` by the raw tracepoint of all system calls; x86-64 passes arguments in rdi and rsi, arm64 in x0 and x1. */
 export function numberedRawTracepoint(slot: number, mark: number, program = 'numbered'): string {
   return `${countNumbered(slot)}
@@ -114,4 +132,19 @@ SEC("tp/raw_syscalls/sys_enter") int ${program}(struct sys_enter *ctx)
 	return 0;
 }
 `;
+}
+
+/** Reads the pinned map `numbers`. */
+export async function readSeen(kernel: Pick<Kernel, 'dumpMap'>, pin: string): Promise<Seen> {
+  const [entry] = await kernel.dumpMap(pin, 1);
+  const value = Buffer.from(entry?.value ?? []);
+  const at = (index: number): number => Number(value.readBigUInt64LE(index * 8));
+  return { last: at(0), once: at(1), lost: at(2), doubled: at(3) };
+}
+
+/** Reads the pinned map `by_version`. */
+export async function readByVersion(kernel: Pick<Kernel, 'dumpMap'>, pin: string): Promise<[number, number]> {
+  const entries = await kernel.dumpMap(pin, 2);
+  const [even = 0, odd = 0] = entries.map(({ value }) => Number(Buffer.from(value).readBigUInt64LE(0)));
+  return [even, odd];
 }

@@ -27,6 +27,11 @@ export function startPackets(program: string, cable: Cable, rate: number, proces
   return start('ip', args);
 }
 
+/** Sends numbered datagrams from a cgroup to this machine itself. @param rate - datagrams a second. */
+export function startDatagrams(program: string, cgroup: string, rate: number, processor = 0): Load {
+  return start(program, [cgroup, String(rate), String(processor)]);
+}
+
 /** Makes numbered system calls. @param rate - calls a second; 0: as fast as it can. */
 export function startCalls(program: string, mark: number, rate: number, processor = 0): Load {
   return start(program, [String(mark), String(rate), String(processor)]);

@@ -1,6 +1,7 @@
 import { mkdirSync } from 'node:fs';
 import { join } from 'node:path';
 import { describe, expect, it } from 'vitest';
+import { readSeen } from '../../../../test/support/load/numbered.ts';
 import { compileLoad, startPackets } from '../../../../test/support/load/start-load.ts';
 import type { Kernel } from '../../src/kernel/kernel.ts';
 import type { InstallOptions } from '../../src/node/node-options.ts';
@@ -8,7 +9,7 @@ import { type ServicePins, servicePins } from '../../src/node/pins.ts';
 import type { ShimNode } from '../../src/node/shim-node.ts';
 import { type Change, deathsOf, makeChange, spread } from '../support/crash/crash-road.ts';
 import { inKernel } from '../support/crash/service-in-kernel.ts';
-import { type NumberedService, packNumberedService, readSeen } from '../support/crash/numbered-service.ts';
+import { type NumberedService, packNumberedService } from '../support/crash/numbered-service.ts';
 import { createSandbox, IS_ROOT, type Sandbox } from '../support/sandbox.ts';
 import { layCable, type VirtualCable } from '../support/virtual-cable.ts';
 import { waitFor } from '../support/wait-for.ts';

@@ -1,7 +1,6 @@
 import { join } from 'node:path';
 import { copy, OciLayoutStore } from '@bpfship/oras-client';
-import { numberedXdp, type Seen } from '../../../../../test/support/load/numbered.ts';
-import type { Kernel } from '../../../src/kernel/kernel.ts';
+import { numberedXdp } from '../../../../../test/support/load/numbered.ts';
 import type { Sandbox } from '../sandbox.ts';
 import { type PackedServices, packServices } from '../test-service.ts';
 
@@ -15,7 +14,7 @@ export interface NumberedService {
   /** Names, sorted. */
   programs: string[];
   maps: string[];
-  /** The map of {@link Seen}. */
+  /** The map of what was seen. */
   numbers: string;
 }
 
@@ -70,12 +69,4 @@ SEC("raw_tp/sched_process_exec") int ${mark}exec(void *ctx)
 	return 0;
 }
 `;
-}
-
-/** Reads a pinned map of {@link Seen}. */
-export async function readSeen(kernel: Kernel, pin: string): Promise<Seen> {
-  const [entry] = await kernel.dumpMap(pin, 1);
-  const value = Buffer.from(entry?.value ?? []);
-  const at = (index: number): number => Number(value.readBigUInt64LE(index * 8));
-  return { last: at(0), once: at(1), lost: at(2), doubled: at(3) };
 }
