@@ -28,7 +28,7 @@ export const EXIT_CODES: readonly ExitCode[] = [
   {
     status: 20,
     meaning: 'this kernel cannot run it: no variant fits',
-    errors: ['ERR_SHIM_NO_VARIANT', 'ERR_CLI_NO_VARIANT'],
+    errors: ['ERR_SHIM_NO_VARIANT', 'ERR_SHIM_NOT_PREFETCHED', 'ERR_CLI_NO_VARIANT'],
   },
   { status: 21, meaning: 'a privilege is missing', errors: ['ERR_SHIM_PRIVILEGE', 'ERR_KERNEL_PRIVILEGE'] },
   { status: 130, meaning: 'interrupted', errors: ['ERR_OCI_ABORTED', 'ABORT_ERR'] },

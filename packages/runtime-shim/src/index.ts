@@ -1,5 +1,6 @@
 export { type BtfForm, exportKernelFacts, type ExportFactsOptions } from './facts/export-kernel-facts.ts';
 export { readKernelBtf } from './facts/kernel-btf.ts';
+export { type InstalledKernel, type KernelFolders, listInstalledKernels } from './facts/installed-kernels.ts';
 export { loadedModules } from './facts/module-btf.ts';
 export { readPrivileges } from './facts/privileges.ts';
 export { readKernelFacts, type ReadFactsOptions } from './facts/read-kernel-facts.ts';
@@ -33,7 +34,9 @@ export type {
   UpgradeOptions,
 } from './node/node-options.ts';
 export type { GivenParameter, ParameterChanges, ParameterStatus, ParameterValues } from './node/parameters.ts';
+export type { Prefetched } from './node/prefetch.ts';
 export type { PackageSource } from './node/prepare.ts';
+export type { RestoredService, RestoreOutcome } from './node/restore.ts';
 export { ShimNode } from './node/shim-node.ts';
 export type { RunState, ServiceStatus, ServiceSummary } from './node/status.ts';
 export type { InstallProgress, StepName } from './node/steps.ts';

@@ -1,6 +1,7 @@
 import { stat } from 'node:fs/promises';
 import { join, resolve } from 'node:path';
 import { OciLayoutStore } from '@bpfship/oras-client';
+import type { KernelFolders } from './facts/installed-kernels.ts';
 import type { Kernel } from './kernel/kernel.ts';
 import { openKernel, type OpenKernelOptions } from './kernel/open-kernel.ts';
 import { openEventReader } from './observe/reader/open-event-reader.ts';
@@ -16,6 +17,8 @@ export interface OpenNodeOptions extends OpenKernelOptions {
   bpffsDir?: string;
   /** Milliseconds that another process's work on the node is waited for. Default 30,000. */
   lockWaitMs?: number;
+  /** Where the node's kernels are installed. Default `/boot` and `/lib/modules`. */
+  kernels?: KernelFolders;
   /** The way to the kernel, which the node then owns. Default: a new one. */
   kernel?: Kernel;
 }
@@ -26,13 +29,13 @@ export interface OpenNodeOptions extends OpenKernelOptions {
  * @throws {ShimError} where its state folder cannot be used, or others may write to it.
  */
 export async function openNode(options: OpenNodeOptions = {}): Promise<ShimNode> {
-  const { stateDir = '/var/lib/bpfship', bpffsDir = '/sys/fs/bpf/bpfship', lockWaitMs, kernel } = options;
+  const { stateDir = '/var/lib/bpfship', bpffsDir = '/sys/fs/bpf/bpfship', lockWaitMs, kernel, kernels } = options;
   await makeStateFolder(stateDir);
   const store = await OciLayoutStore.open(join(stateDir, 'store'), { create: true });
   const folders = { stateDir: resolve(stateDir), bpffsDir: resolve(bpffsDir) };
   return new ShimNode(
     kernel ?? openKernel(options),
-    { ...folders, ...(lockWaitMs === undefined ? {} : { lockWaitMs }) },
+    { ...folders, ...(lockWaitMs === undefined ? {} : { lockWaitMs }), ...(kernels === undefined ? {} : { kernels }) },
     store,
     openEventReader(options),
   );

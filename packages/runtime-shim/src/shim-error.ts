@@ -5,6 +5,7 @@ import { KernelError } from './kernel/kernel-error.ts';
 export type ShimErrorCode =
   | 'ERR_SHIM_SUPPLEMENT'
   | 'ERR_SHIM_NO_VARIANT'
+  | 'ERR_SHIM_NOT_PREFETCHED'
   | 'ERR_SHIM_UNKNOWN_VARIANT'
   | 'ERR_SHIM_PRIVILEGE'
   | 'ERR_SHIM_NOT_INSTALLED'

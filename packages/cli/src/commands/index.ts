@@ -14,7 +14,7 @@ import { createLogsCommand } from './logs.ts';
 import { createPsCommand, createStatusCommand } from './ps.ts';
 import { createPullCommand } from './pull.ts';
 import { createPushCommand } from './push.ts';
-import { createRollbackCommand, createUninstallCommand } from './rollback.ts';
+import { createRestoreCommand, createRollbackCommand, createUninstallCommand } from './rollback.ts';
 import { createRunCommand } from './run.ts';
 import { createInfoCommand, createSearchCommand } from './search.ts';
 import { createSignCommand } from './sign.ts';
@@ -53,6 +53,7 @@ export const commands: readonly CommandEntry[] = [
   { group: 'Node', create: createLogsCommand },
   { group: 'Node', create: createUpgradeCommand },
   { group: 'Node', create: createRollbackCommand },
+  { group: 'Node', create: createRestoreCommand },
   { group: 'Node', create: createUninstallCommand },
   { group: 'Hub', create: createSearchCommand },
   { group: 'Hub', create: createInfoCommand },

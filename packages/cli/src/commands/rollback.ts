@@ -1,5 +1,6 @@
 import { Command } from 'commander';
 import type { GetContext } from '../context.ts';
+import { errorCode } from '../exit-codes.ts';
 import { addExamples } from '../options/examples.ts';
 import { wholeNumber } from '../options/numbers.ts';
 import {
@@ -40,6 +41,48 @@ export function createRollbackCommand(getContext: GetContext): Command {
       data: result,
       brief: String(result.generation),
     });
+  });
+}
+
+/** `bpfship restore [SERVICE]` */
+export function createRestoreCommand(getContext: GetContext): Command {
+  const command = new Command('restore')
+    .summary('make services run again that are not in the kernel')
+    .description(
+      'After a start of the machine, or where somebody detached a program: brings services back from the local store, without a network. In the generation that they had, or where this kernel refuses its variant, in another variant of the package.',
+    )
+    .argument('[service]', 'the installed service; default: all');
+  addExamples(addNodeOptions(command), [
+    ['All services, after a start of the machine', 'bpfship restore'],
+    ['One service', 'bpfship restore exec-watch'],
+    ['What came of it, for scripts', 'bpfship restore --format json'],
+  ]);
+  return command.action(async (name: string | undefined, values: NodeOptionValues) => {
+    const context = getContext();
+    const { printer, signal } = context;
+    await using node = await openLocalNode(values, context);
+    const results = await node.restore({
+      signal,
+      ...(name === undefined ? {} : { service: checkServiceName(name) }),
+    });
+    for (const { service, outcome, warnings } of results)
+      if (outcome !== 'failed') for (const line of warnings) printer.warn(`${service}: ${line}`);
+    printer.result({
+      text: results
+        .map(({ service, outcome, version, generation, error }) =>
+          error === undefined
+            ? `${service} ${version}, generation ${generation}: ${outcome}`
+            : `${service}: failed: ${error.message}`,
+        )
+        .join('\n'),
+      data: results.map(({ error, ...result }) => ({
+        ...result,
+        ...(error === undefined ? {} : { error: { code: errorCode(error), message: error.message } }),
+      })),
+      brief: results.map(({ service, outcome }) => `${service} ${outcome}`).join('\n'),
+    });
+    const failed = results.find(({ error }) => error !== undefined);
+    if (failed?.error) throw failed.error;
   });
 }
 

@@ -12,13 +12,19 @@ const MAX_SIZE: number = 16 * 1024 * 1024;
  */
 export async function readKernelConfig(release: string): Promise<Record<string, string> | undefined> {
   for (const path of [`/boot/config-${release}`, '/proc/config.gz']) {
-    const bytes = await readBounded(path, MAX_SIZE);
-    if (!bytes) continue;
-    const packed = bytes[0] === 0x1f && bytes[1] === 0x8b;
-    const text = packed ? await promisify(gunzip)(bytes, { maxOutputLength: MAX_SIZE }).catch(() => undefined) : bytes;
-    if (text) return parseConfig(text.toString('latin1'));
+    const options = await readConfigFile(path);
+    if (options) return options;
   }
   return undefined;
+}
+
+/** The options in one file, which may be packed; `undefined` where it cannot be read. */
+export async function readConfigFile(path: string): Promise<Record<string, string> | undefined> {
+  const bytes = await readBounded(path, MAX_SIZE);
+  if (!bytes) return undefined;
+  const packed = bytes[0] === 0x1f && bytes[1] === 0x8b;
+  const text = packed ? await promisify(gunzip)(bytes, { maxOutputLength: MAX_SIZE }).catch(() => undefined) : bytes;
+  return text && parseConfig(text.toString('latin1'));
 }
 
 function parseConfig(text: string): Record<string, string> {

@@ -1,5 +1,5 @@
 import { createHash } from 'node:crypto';
-import { arch, endianness, release, version as buildVersion } from 'node:os';
+import { endianness, release, version as buildVersion } from 'node:os';
 import { isKnownRequirement, MEDIA_TYPE_KERNEL_FACTS, type Requirement } from '@bpfship/media-types';
 import { contextFieldName, contextName, type KernelFacts } from '@bpfship/portability';
 import type { Kernel, ProbeQuestion } from '../kernel/kernel.ts';
@@ -8,6 +8,7 @@ import { MAP_TYPES } from '../kernel/native/map-types.ts';
 import { PROGRAM_TYPES } from '../kernel/native/names.ts';
 import { type BtfIds, btfKey, findBtfIds } from '../kernel/native/find-btf-ids.ts';
 import { PROBED_TYPES } from '../kernel/native/probed-types.ts';
+import { nodeArchitecture } from './architecture.ts';
 import { readHooks } from './hooks.ts';
 import { readKernelConfig } from './kernel-config.ts';
 import { readKernelVersion } from './kernel-version.ts';
@@ -15,14 +16,6 @@ import { describeModules } from './module-facts.ts';
 import { readPrivileges } from './privileges.ts';
 import { readSystemState } from './system-state.ts';
 
-/** OCI architecture names by Node's. */
-const ARCHITECTURES: Readonly<Record<string, string>> = {
-  x64: 'amd64',
-  arm64: 'arm64',
-  ia32: '386',
-  arm: 'arm',
-  ppc64: 'ppc64le',
-};
 /** What to read. */
 export interface ReadFactsOptions {
   kernel: Kernel;
@@ -59,7 +52,7 @@ export async function readKernelFacts(options: ReadFactsOptions): Promise<Kernel
     release: release(),
     version: buildVersion(),
     kernelVersion: await readKernelVersion(loader.version),
-    architecture: ARCHITECTURES[arch()] ?? arch(),
+    architecture: nodeArchitecture(),
     byteOrder: endianness() === 'LE' ? 'little' : 'big',
     btf: describeBtf(btf, options.includeBtf ?? false),
     programTypes: {},

@@ -1,3 +1,4 @@
+import { release } from 'node:os';
 import type { OciLayoutStore } from '@bpfship/oras-client';
 import type { Verdict } from '@bpfship/portability';
 import type { Kernel } from '../kernel/kernel.ts';
@@ -211,6 +212,7 @@ function newGeneration(
     layer,
     ...(supplement ? { supplement: { digest: supplement.digest, size: supplement.size } } : {}),
     ...(signer === undefined ? {} : { signer }),
+    kernel: release(),
     attach,
     ...(Object.keys(parameters).length === 0 ? {} : { parameters }),
     programs: programs.map(recorded),
@@ -231,7 +233,7 @@ function nothingMatches([first = '']: readonly string[]): ShimError {
 }
 
 /** Whether another variant may do better: the verifier, or the way of attaching, refused this one. */
-function isRejection(error: unknown): error is KernelError {
+export function isRejection(error: unknown): error is KernelError {
   if (!(error instanceof KernelError)) return false;
   if (error.code === 'ERR_KERNEL_ATTACH') return error.errno === 'EOPNOTSUPP';
   return error.code === 'ERR_KERNEL_LOAD_REJECTED' || error.code === 'ERR_KERNEL_LINK_NOT_PINNABLE';

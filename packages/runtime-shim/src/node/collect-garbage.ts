@@ -9,7 +9,13 @@ export async function collectGarbage(store: OciLayoutStore, states: readonly Ser
   const needed = new Set<string>();
   for (const generation of states.flatMap(({ generations }) => generations)) {
     const { manifest } = await readStoredPackage(store, generation);
-    for (const digest of [generation.manifest.digest, manifest.config.digest, generation.layer]) needed.add(digest);
+    for (const digest of [
+      generation.manifest.digest,
+      manifest.config.digest,
+      generation.layer,
+      ...(generation.prefetched ?? []),
+    ])
+      needed.add(digest);
     if (generation.supplement) needed.add(generation.supplement.digest);
   }
   await store.prune((digest) => needed.has(digest));

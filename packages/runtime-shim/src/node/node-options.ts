@@ -1,4 +1,5 @@
 import type { AttachedProgram, CarriedMap } from './activation.ts';
+import type { KernelFolders } from '../facts/installed-kernels.ts';
 import type { AttachTargets } from '@bpfship/portability';
 import type { ParameterChanges } from './parameters.ts';
 import type { PackageSource } from './prepare.ts';
@@ -10,12 +11,16 @@ export interface NodeFolders {
   bpffsDir: string;
   /** Milliseconds that another process's work is waited for. Default 30,000. */
   lockWaitMs?: number;
+  /** Where the node's kernels are installed. Default `/boot` and `/lib/modules`. */
+  kernels?: KernelFolders;
 }
 
 /** Options of `ShimNode.install`. */
 export interface InstallOptions extends PackageSource, ParameterChanges {
   /** Where programs attach, as far as their sections do not say it. Default: nowhere else. */
   attach?: AttachTargets;
+  /** Fetches the variants for the other kernels that are installed on the node too, so that it comes back after a start with one of them. Default true. */
+  prefetch?: boolean;
   /** Hears of every step that is done. */
   onStep?: (progress: InstallProgress) => void;
 }

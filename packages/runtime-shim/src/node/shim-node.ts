@@ -1,5 +1,6 @@
 import { existsSync, rmSync } from 'node:fs';
-import type { OciLayoutStore } from '@bpfship/oras-client';
+import type { OciLayoutStore, ReadOnlyTarget } from '@bpfship/oras-client';
+import { listInstalledKernels } from '../facts/installed-kernels.ts';
 import type { Kernel } from '../kernel/kernel.ts';
 import { EventHub } from '../observe/events/event-hub.ts';
 import { openLocalFeed } from '../observe/events/local-feed.ts';
@@ -14,8 +15,10 @@ import { entryDecoder } from './decode-map.ts';
 import type { InstallOptions, InstallResult, NodeFolders, RollbackOptions, UpgradeOptions } from './node-options.ts';
 import { withNodeLock } from './node-lock.ts';
 import { type ServicePins, servicePins } from './pins.ts';
+import { type Prefetched, prefetchVariants } from './prefetch.ts';
 import { type PreparedPackage, preparePackage } from './prepare.ts';
 import { recover } from './recover.ts';
+import { lookAt, restoreFailed, restoreService, type RestoredService } from './restore.ts';
 import { rollBack } from './roll-back.ts';
 import { describeStatus, type ServiceStatus, type ServiceSummary, summarize } from './status.ts';
 import { StateFiles } from './state-files.ts';
@@ -52,10 +55,11 @@ export class ShimNode implements AsyncDisposable {
     const timer = new StepTimer(options.onStep);
     const prepared = await preparePackage(options, this.#kernel, timer);
     const { name } = prepared.index;
-    return this.#change(name, options.signal, async (context, state) => {
+    const result = await this.#change(name, options.signal, async (context, state) => {
       if (state) throw alreadyInstalled(state);
       return bringUp(context, prepared, options, undefined, timer);
     });
+    return this.#withPrefetched(result, options, timer);
   }
 
   /** Switches an installed service to another package. Maps keep their contents; where anything fails, the running version stays. */
@@ -75,7 +79,7 @@ export class ShimNode implements AsyncDisposable {
         hint: `"bpfship install" installs ${prepared.index.name} beside it.`,
       });
     }
-    return this.#change(service, signal, async (context) => {
+    const result = await this.#change(service, signal, async (context) => {
       const state = await this.#require(service);
       const current = currentGeneration(state);
       const attach = { ...current.attach, ...withoutEmpty(options.attach) };
@@ -83,6 +87,7 @@ export class ShimNode implements AsyncDisposable {
       const agreed = current.id === expected.id ? prepared : await prepare(current);
       return bringUp(context, agreed, { ...options, attach }, state, timer);
     });
+    return this.#withPrefetched(result, options, timer);
   }
 
   /** Goes back to a generation that the node already had, from the local store and without a network. */
@@ -99,6 +104,53 @@ export class ShimNode implements AsyncDisposable {
       await this.#require(service);
       await uninstallService(this.#context(service), this.#folders, service);
     });
+  }
+
+  /**
+   * Makes every service, or one, run again that is not wholly in the kernel: after a start of the machine, or where somebody detached a program. From the
+   * local store and without a network; stopped services stay stopped. One that fails does not hold up the others.
+   */
+  async restore(options: { service?: string; signal?: AbortSignal } = {}): Promise<RestoredService[]> {
+    const names = options.service === undefined ? await this.#states.names() : [options.service];
+    const restored: RestoredService[] = [];
+    for (const name of names) {
+      options.signal?.throwIfAborted();
+      restored.push(await this.#restoreOne(name, options.signal));
+    }
+    return restored;
+  }
+
+  /**
+   * Fetches the variants of a service's package for the other kernels that are installed on the node, which `install` and `upgrade` do too.
+   *
+   * @param options.target - where the package is.
+   */
+  async prefetch(options: { service: string; target: ReadOnlyTarget; signal?: AbortSignal }): Promise<Prefetched> {
+    const { service, target, signal } = options;
+    const generation = currentGeneration(await this.#require(service));
+    const { manifest, index } = await readStoredPackage(this.#store, generation);
+    const { stateDir, kernels } = this.#folders;
+    const { attach } = generation;
+    const fetched = await prefetchVariants({
+      store: this.#store,
+      stateDir,
+      kernels,
+      manifest,
+      index,
+      attach,
+      target,
+      signal,
+    });
+    const wanted = fetched.layers.filter((digest) => digest !== generation.layer);
+    if (wanted.join() === (generation.prefetched ?? []).join()) return fetched;
+    await this.#exclusively(signal, async () => {
+      const state = await this.#require(service);
+      const generations = state.generations.map((one) =>
+        one.id === generation.id ? { ...one, prefetched: wanted } : one,
+      );
+      await this.#states.write({ ...state, generations });
+    });
+    return fetched;
   }
 
   /** Removes content from the local store that no generation needs. @returns the digests that were removed. */
@@ -165,12 +217,46 @@ export class ShimNode implements AsyncDisposable {
     await this.#kernel[Symbol.asyncDispose]();
   }
 
+  async #restoreOne(service: string, signal: AbortSignal | undefined): Promise<RestoredService> {
+    let state: ServiceState | undefined;
+    try {
+      state = await this.#require(service);
+      // Most of the time there is nothing to do, and nobody needs to wait for it.
+      const whole = await lookAt(this.#context(service), state);
+      if (whole) return whole;
+      return await this.#change(service, signal, async (context) =>
+        restoreService(context, await this.#require(service)),
+      );
+    } catch (error) {
+      return restoreFailed(service, state, error);
+    }
+  }
+
+  /** What is fetched for other kernels is a precaution: that it failed is said, and the service runs. */
+  async #withPrefetched(result: InstallResult, options: InstallOptions, timer: StepTimer): Promise<InstallResult> {
+    if (options.prefetch === false || (await listInstalledKernels(this.#folders.kernels)).length === 0) return result;
+    const { service } = result;
+    const { target, signal } = options;
+    const warnings: string[] = [];
+    try {
+      const { warnings: left } = await timer.run(
+        'prefetch',
+        () => this.prefetch({ service, target, ...(signal ? { signal } : {}) }),
+        ({ kernels, bytes }) => ({ detail: `for ${kernels.map(({ release }) => release).join(', ')}`, bytes }),
+      );
+      warnings.push(...left);
+    } catch (error) {
+      warnings.push(`the variants for the other kernels of this node could not be fetched: ${messageOf(error)}`);
+    }
+    return { ...result, steps: timer.steps, warnings: [...result.warnings, ...warnings] };
+  }
+
   /** Changes a service under the node's lock, after what an interrupted command may have left was put right. */
-  #change(
+  #change<T extends { warnings: string[] }>(
     service: string,
     signal: AbortSignal | undefined,
-    action: (context: BringUpContext, state: ServiceState | undefined) => Promise<InstallResult>,
-  ): Promise<InstallResult> {
+    action: (context: BringUpContext, state: ServiceState | undefined) => Promise<T>,
+  ): Promise<T> {
     return this.#exclusively(signal, async () => {
       const { bpffsDir, stateDir } = this.#folders;
       const state = await this.#states.read(service);
@@ -242,4 +328,8 @@ function withoutEmpty(attach: InstallOptions['attach'] = {}): NonNullable<Instal
   return Object.fromEntries(
     Object.entries(attach).filter(([, target]) => Array.isArray(target) || Object.keys(target).length > 0),
   );
+}
+
+function messageOf(error: unknown): string {
+  return error instanceof Error ? error.message : String(error);
 }

@@ -39,6 +39,10 @@ export interface Generation {
   supplement?: { digest: string; size: number };
   /** Who signed the package; absent where that was not checked. */
   signer?: string;
+  /** Release of the kernel that it was chosen for; absent where an older version recorded it. */
+  kernel?: string;
+  /** Layers in the local store for the other kernels that are installed on the node. */
+  prefetched?: string[];
   /** Where its programs are to attach, as it was asked for: with patterns. */
   attach: AttachTargets;
   /** Load parameters that somebody set; absent where all have their defaults. */
@@ -92,6 +96,8 @@ export const ServiceStateSchema: z.ZodType<ServiceState> = z
           layer: Digest,
           supplement: z.object({ digest: Digest, size: z.number().int().min(1) }).exactOptional(),
           signer: line(512).exactOptional(),
+          kernel: line(128).exactOptional(),
+          prefetched: z.array(Digest).max(256).exactOptional(),
           attach: AttachTargetsSchema,
           parameters: z
             .record(CName, z.union([z.boolean(), z.number(), z.string().max(MAX_PARAMETER_TEXT)]))

@@ -8,7 +8,8 @@ export type StepName =
   | 'fetch'
   | 'load'
   | 'attach'
-  | 'record';
+  | 'record'
+  | 'prefetch';
 
 /** One step that is done. */
 export interface InstallProgress {
