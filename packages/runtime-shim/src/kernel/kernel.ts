@@ -1,5 +1,7 @@
 import type { AttachTarget, NetworkInterfaceFacts } from '@bpfship/portability';
 import type { BtfIds } from './native/find-btf-ids.ts';
+import type { DispatcherChange, DispatcherFolders, DispatcherState } from '../xdp-dispatcher/change-dispatcher.ts';
+import type { XdpOccupant } from '../xdp-dispatcher/read-dispatcher.ts';
 
 /**
  * Every call that the shim makes into the kernel, behind one interface. The implementation runs libbpf in a worker thread, so that a
@@ -40,6 +42,14 @@ export interface Kernel extends AsyncDisposable {
   unlockFile(lock: number): Promise<void>;
   /** Removes a pinned link: unpins it, which detaches it once nobody else holds it; forced where the kernel can. */
   removeLink(linkPin: string): Promise<void>;
+  /** What XDP runs on an interface. @param folder - where the pins of dispatchers are: `<bpffs>/xdp`. */
+  xdpOccupant(interfaceName: string, folder: string): Promise<XdpOccupant>;
+  /** Why several XDP programs cannot share an interface on this machine; `undefined` where they can. */
+  xdpSharingProblem(): Promise<string | undefined>;
+  /** Changes which XDP programs share an interface, in one step for its packets. @throws {KernelError} `ERR_KERNEL_ATTACH`, after which all is as it was. */
+  changeXdpDispatcher(change: Omit<DispatcherChange, 'btf'>): Promise<DispatcherState>;
+  /** Removes what interrupted changes have left of XDP dispatchers. @returns what was done, a line each. */
+  cleanXdpDispatchers(folders: DispatcherFolders): Promise<string[]>;
   /** Closes a loaded object; what is pinned stays. */
   close(object: number): Promise<void>;
   /** The instructions of a program of a loaded object as the kernel got them, 8 bytes each, its functions behind one another. */
@@ -114,6 +124,10 @@ export interface LoadOptions {
   variables?: readonly VariableValue[];
   /** BTF to relocate against in place of the kernel's own. */
   customBtfPath?: string;
+  /** XDP programs to load as components of a dispatcher: what such a program is cannot be changed later. Default: none. */
+  components?: readonly string[];
+  /** Loads a program a second time and no other: it shares the global variables of the one that is pinned there. */
+  twin?: { program: string; pin: string };
   /**
    * Only to see whether it loads: maps are not pinned, whatever the object says, sizes that it leaves to user space are filled in, and where `program` is given it alone is loaded, also one that
    * does not load by default (`SEC("?…")`).

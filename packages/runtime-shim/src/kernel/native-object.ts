@@ -14,6 +14,9 @@ import { nameProgram } from './name-program.ts';
 import { reuseMap } from './reuse-map.ts';
 import { setVariables } from './set-variables.ts';
 import { fillSizes } from './fill-sizes.ts';
+import type { DispatcherBtf } from '../xdp-dispatcher/dispatcher-btf.ts';
+import { makeComponent, prepareTwin } from '../xdp-dispatcher/load-component.ts';
+import { withTrialDispatcher } from '../xdp-dispatcher/load-dispatcher.ts';
 import { summarizeVerifierLog } from './verifier-log.ts';
 
 /** Bytes of verifier log that are kept of a rejected program. */
@@ -36,7 +39,7 @@ export class NativeObject {
   }
 
   /** Opens, relocates and loads. @throws {KernelError}. */
-  static load(bpf: Bpf, options: LoadOptions): NativeObject {
+  static load(bpf: Bpf, options: LoadOptions, dispatcher?: DispatcherBtf): NativeObject {
     const { native } = bpf;
     using arena = new Arena();
     const log = arena.allocate(LOG_SIZE);
@@ -63,7 +66,8 @@ export class NativeObject {
       object.#reuseMaps(options.reuseMaps ?? {});
       for (const { name, map } of object.#eachMap()) setVariables(native, map, name, options.variables ?? []);
       if (options.trial) object.#prepareTrial(options.trial.program);
-      const result = native.objectLoad(pointer);
+      if (options.twin) prepareTwin(bpf, [...object.#eachProgram()], [...object.#eachMap()], options.twin);
+      const result = object.#load(options.components ?? [], dispatcher);
       if (result < 0) throw loadError(options.name, result, log.bytes);
       object.#collect();
       return object;
@@ -71,6 +75,17 @@ export class NativeObject {
       object.close();
       throw error;
     }
+  }
+
+  #load(components: readonly string[], dispatcher: DispatcherBtf | undefined): number {
+    const load = (): number => this.#native.objectLoad(this.#object);
+    if (components.length === 0 || dispatcher === undefined) return load();
+    return withTrialDispatcher(this.#bpf, dispatcher, (fd) => {
+      for (const program of this.#eachProgram()) {
+        if (components.includes(this.#native.programName(program))) makeComponent(this.#native, program, fd);
+      }
+      return load();
+    });
   }
 
   /** What the kernel made of it. */

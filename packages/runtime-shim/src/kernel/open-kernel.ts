@@ -4,6 +4,7 @@ import { helperNumber } from '@bpfship/bpf-object';
 import type { Kernel, ProbeQuestion } from './kernel.ts';
 import { KernelError } from './kernel-error.ts';
 import type { Answer, CallMethod, NumberedQuestion, Request } from './protocol.ts';
+import { dispatcherBtf } from '../xdp-dispatcher/dispatcher-btf.ts';
 
 /** Options of {@link openKernel}. */
 export interface OpenKernelOptions {
@@ -26,7 +27,7 @@ export function openKernel(options: OpenKernelOptions = {}): Kernel {
     probedFeatures: () => call('probedFeatures'),
     interfaces: () => call('interfaces'),
     tracefs: () => call('tracefs'),
-    load: (load) => call('load', load),
+    load: (load) => call('load', load, load.components === undefined ? undefined : dispatcherBtf()),
     pinObject: (object, pins) => call('pinObject', object, pins),
     attach: (object, program, attach) => call('attach', object, program, attach),
     tryAttach: (object, program) => call('tryAttach', object, program),
@@ -36,6 +37,10 @@ export function openKernel(options: OpenKernelOptions = {}): Kernel {
     lockFile: (path) => call('lockFile', path),
     unlockFile: (lock) => call('unlockFile', lock),
     removeLink: (pin) => call('removeLink', pin),
+    xdpOccupant: (interfaceName, folder) => call('xdpOccupant', interfaceName, folder),
+    xdpSharingProblem: () => call('xdpSharingProblem', dispatcherBtf()),
+    changeXdpDispatcher: (change) => call('changeXdpDispatcher', { ...change, btf: dispatcherBtf() }),
+    cleanXdpDispatchers: (folders) => call('cleanXdpDispatchers', folders),
     close: (object) => call('close', object),
     programInstructions: (object, program) => call('programInstructions', object, program),
     makeSelector: (pin) => call('makeSelector', pin),

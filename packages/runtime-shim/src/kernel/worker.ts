@@ -11,6 +11,15 @@ import type { BtfIds } from './native/find-btf-ids.ts';
 import { openNative } from './native/library.ts';
 import { NativeObject } from './native-object.ts';
 import { openStats, programStats } from './program-stats.ts';
+import {
+  changeDispatcher,
+  type DispatcherChange,
+  type DispatcherFolders,
+} from '../xdp-dispatcher/change-dispatcher.ts';
+import type { DispatcherBtf } from '../xdp-dispatcher/dispatcher-btf.ts';
+import { dispatcherProblem } from '../xdp-dispatcher/load-dispatcher.ts';
+import { cleanUpAll } from '../xdp-dispatcher/leftovers.ts';
+import { readOccupant } from '../xdp-dispatcher/read-dispatcher.ts';
 import { probedFeatures, Prober } from './probes.ts';
 import { loadStubs } from './stub/load-stubs.ts';
 import { clearSlot, fillSlot, makeSelector, readSelector, readSlots, settle, writeSelector } from './stub/stub-maps.ts';
@@ -23,6 +32,7 @@ const stats = new Set<number>();
 let nextObject = 1;
 let opened: Bpf | undefined;
 let prober: Prober | undefined;
+let sharingProblem: { answer: string | undefined } | undefined;
 
 /** libbpf is opened with the first call, so that its absence is an answer and not a dead worker. */
 function bpf(): Bpf {
@@ -40,9 +50,9 @@ const methods: Record<CallMethod, (...args: never[]) => unknown> = {
   },
   interfaces: () => listInterfaces(bpf().native),
   tracefs: () => bpf().tracefs(),
-  load(options: LoadOptions) {
+  load(options: LoadOptions, dispatcher?: DispatcherBtf) {
     const id = nextObject++;
-    objects.set(id, NativeObject.load(bpf(), options));
+    objects.set(id, NativeObject.load(bpf(), options, dispatcher));
     return objectOf(id).describe(id);
   },
   pinObject(id: number, pins: { maps: Record<string, string>; programs: Record<string, string> }) {
@@ -78,6 +88,13 @@ const methods: Record<CallMethod, (...args: never[]) => unknown> = {
     if (locks.delete(fd)) closeSync(fd);
   },
   removeLink: (pin: string) => removeLink(bpf(), pin),
+  xdpOccupant: (interfaceName: string, folder: string) =>
+    readOccupant(bpf(), bpf().native.ifNameToIndex(interfaceName), folder),
+  xdpSharingProblem(dispatcher: DispatcherBtf) {
+    return (sharingProblem ??= { answer: dispatcherProblem(bpf(), dispatcher) }).answer;
+  },
+  cleanXdpDispatchers: (folders: DispatcherFolders) => cleanUpAll(bpf(), folders),
+  changeXdpDispatcher: (change: DispatcherChange) => changeDispatcher(bpf(), change),
   close(id: number) {
     objectOf(id).close();
     objects.delete(id);

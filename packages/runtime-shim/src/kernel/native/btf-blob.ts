@@ -32,6 +32,11 @@ export function loadBtf(bpf: Bpf, { types, names }: BtfContent): number {
   blob.writeUInt32LE(strings.length, 20);
   for (const [i, word] of words.entries()) blob.writeUInt32LE(word >>> 0, 24 + i * 4);
   strings.copy(blob, 24 + words.length * 4);
+  return loadBtfBytes(bpf, blob);
+}
+
+/** Hands BTF that is written already to the kernel. @returns a descriptor, or `-errno`. */
+export function loadBtfBytes(bpf: Bpf, blob: Uint8Array): number {
   return bpf.call(COMMAND.btfLoad, (attr, arena) => {
     attr.writeBigUInt64LE(arena.copy(blob), 0);
     attr.writeUInt32LE(blob.length, 16);

@@ -52,6 +52,7 @@ export interface Native {
   programSetAttachType(program: Pointer, type: number): number;
   programSetFlags(program: Pointer, flags: number): number;
   programSetAutoload(program: Pointer, load: boolean): number;
+  programSetAttachTarget(program: Pointer, programFd: number, functionName: string): number;
   programAttach(program: Pointer): Pointer;
   programAttachCgroup(program: Pointer, cgroupFd: number): Pointer;
   programAttachPerfEvent(program: Pointer, eventFd: number): Pointer;
@@ -114,6 +115,7 @@ export function openNative(path: string | undefined): Native {
     programSetAttachType: fn('int bpf_program__set_expected_attach_type(void *prog, int type)'),
     programSetFlags: fn('int bpf_program__set_flags(void *prog, uint32_t flags)'),
     programSetAutoload: fn('int bpf_program__set_autoload(void *prog, bool autoload)'),
+    programSetAttachTarget: fn('int bpf_program__set_attach_target(void *prog, int fd, const char *func)'),
     programAttach: fn('void *bpf_program__attach(void *prog)'),
     programAttachCgroup: fn('void *bpf_program__attach_cgroup(void *prog, int fd)'),
     programAttachPerfEvent: fn('void *bpf_program__attach_perf_event(void *prog, int pfd)'),

@@ -7,8 +7,10 @@ const MSG_DONTWAIT = 0x40;
 /** NLM_F_REQUEST | NLM_F_DUMP (include/uapi/linux/netlink.h). */
 const DUMP = 0x301;
 const REQUEST = 1;
+const ACKNOWLEDGE = 4;
 const NLMSG_ERROR = 2;
 const NLMSG_DONE = 3;
+const EIO = 5;
 const HEADER_SIZE = 16;
 /** A dump comes in pieces of at most this size (net/netlink/af_netlink.c, netlink_dump). */
 const BUFFER_SIZE = 64 * 1024;
@@ -41,6 +43,27 @@ export function askNetlink(native: Native, { family, type, payload, dump = false
     message.writeUInt16LE(dump ? DUMP : REQUEST, 6);
     payload.copy(message, HEADER_SIZE);
     return native.send(socket, message, message.length, 0) < 0 ? [] : readAnswers(native, socket, dump);
+  } finally {
+    native.close(socket);
+  }
+}
+
+/** Asks the kernel for a change. @returns 0, or `-errno`. */
+export function changeByNetlink(native: Native, { family, type, payload }: Omit<NetlinkQuestion, 'dump'>): number {
+  const socket = native.socket(AF_NETLINK, SOCKET_TYPE, family);
+  if (socket < 0) return -native.errno();
+  try {
+    const message = Buffer.alloc(HEADER_SIZE + payload.length);
+    message.writeUInt32LE(message.length, 0);
+    message.writeUInt16LE(type, 4);
+    message.writeUInt16LE(REQUEST | ACKNOWLEDGE, 6);
+    payload.copy(message, HEADER_SIZE);
+    if (native.send(socket, message, message.length, 0) < 0) return -native.errno();
+    const answer = Buffer.alloc(BUFFER_SIZE);
+    const size = native.receive(socket, answer, answer.length, 0);
+    if (size < 0) return -native.errno();
+    // struct nlmsgerr: the error, 0 where all went well.
+    return size >= HEADER_SIZE + 4 && answer.readUInt16LE(4) === NLMSG_ERROR ? answer.readInt32LE(HEADER_SIZE) : -EIO;
   } finally {
     native.close(socket);
   }
