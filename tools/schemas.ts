@@ -17,6 +17,7 @@ import {
   ServiceManifestSchema,
 } from '@bpfship/media-types';
 import { KernelFactsSchema } from '@bpfship/portability';
+import { DesiredStateSchema } from '@bpfship/runtime-shim';
 
 const FOLDER = join(import.meta.dirname, '..', 'spec', 'schemas');
 /** Version of the standard, as it stands in the schemas' names. */
@@ -36,6 +37,8 @@ const published: PublishedSchema[] = [
   { name: 'btf-table', title: 'Table of a BTF supplement', schema: BtfTableSchema },
   { name: 'catalogue', title: 'Catalogue of eBPF services', schema: CatalogueSchema },
   { name: 'evidence', title: 'Evidence of an eBPF service on real kernels', schema: EvidenceSchema },
+  // Not of the standard: the node's own file, published beside it for editors.
+  { name: 'desired-state', title: 'Desired state of a node (node.yaml)', schema: DesiredStateSchema },
   // Not of the standard: the development kit's own file, published beside it for editors.
   { name: 'project-file', title: 'Project file of an eBPF service (ebpf-service.yaml)', schema: ProjectFileSchema },
 ];

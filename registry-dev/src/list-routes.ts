@@ -1,3 +1,4 @@
+import { createHash } from 'node:crypto';
 import type { Exchange, Methods } from './exchange.ts';
 import type { ManifestStore } from './manifest-store.ts';
 import { requireDigest } from './names.ts';
@@ -8,14 +9,16 @@ const MEDIA_TYPE_INDEX = 'application/vnd.oci.image.index.v1+json';
 
 /** `/v2/<name>/tags/list`. */
 export function tagRoutes(manifests: ManifestStore): Methods {
-  const listTags = async ({ response, url, repository }: Exchange): Promise<void> => {
+  const listTags = async ({ request, response, url, repository }: Exchange): Promise<void> => {
     if (!(await manifests.exists(repository)))
       throw new RegistryProblem('NAME_UNKNOWN', `there is no repository ${repository}`);
-    sendPage(response, url, {
-      member: 'tags',
-      names: await manifests.tags(repository),
-      extra: { name: repository },
-    });
+    const names = await manifests.tags(repository);
+    const entityTag = `"${createHash('sha256')
+      .update(`${url.search} ${names.join(' ')}`)
+      .digest('hex')}"`;
+    response.setHeader('etag', entityTag);
+    if (request.headers['if-none-match'] === entityTag) return void response.writeHead(304).end();
+    sendPage(response, url, { member: 'tags', names, extra: { name: repository } });
   };
   return { GET: listTags, HEAD: listTags };
 }

@@ -4,6 +4,7 @@ export class CliError extends Error {
   readonly code:
     | 'ERR_CLI_USAGE'
     | 'ERR_CLI_NO_VARIANT'
+    | 'ERR_CLI_APPLY'
     | 'ERR_CLI_FILE'
     | 'ERR_CLI_NOT_FOUND'
     | 'ERR_CLI_BUILD_LOAD'

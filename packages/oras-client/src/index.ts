@@ -41,4 +41,4 @@ export { buildManifest, packManifest, type PackOptions, pushBytes } from './pack
 export { formatReference, isLoopback, parseLayoutReference, parseReference, type Reference } from './reference.ts';
 export type { RemoteOptions, RequestEvent } from './remote/options.ts';
 export { pingRegistry, Repository } from './remote/repository.ts';
-export type { TagOptions } from './remote/tags.ts';
+export type { TagList, TagOptions } from './remote/tags.ts';

@@ -1,3 +1,24 @@
+export { DesiredFile } from './desired/desired-file.ts';
+export {
+  type DesiredCatalogue,
+  type DesiredPolicy,
+  type DesiredRegistries,
+  type DesiredService,
+  type DesiredState,
+  DesiredStateSchema,
+  intervalMs,
+} from './desired/desired-schema.ts';
+export type { MaintenanceWindow } from './desired/maintenance-window.ts';
+export { checkDesired, parseDesired, readDesiredFile } from './desired/parse-desired.ts';
+export {
+  type ReconcileAction,
+  type ReconcileOptions,
+  Reconciler,
+  type ReconcileReport,
+  type ReconcilerOptions,
+  type ServiceReport,
+} from './desired/reconcile.ts';
+export type { ReportedError } from './desired/reported-error.ts';
 export { type BtfForm, exportKernelFacts, type ExportFactsOptions } from './facts/export-kernel-facts.ts';
 export { readKernelBtf } from './facts/kernel-btf.ts';
 export { type InstalledKernel, type KernelFolders, listInstalledKernels } from './facts/installed-kernels.ts';
@@ -37,7 +58,7 @@ export type { GivenParameter, ParameterChanges, ParameterStatus, ParameterValues
 export type { Prefetched } from './node/prefetch.ts';
 export type { PackageSource } from './node/prepare.ts';
 export type { RestoredService, RestoreOutcome } from './node/restore.ts';
-export { ShimNode } from './node/shim-node.ts';
+export { type InstalledService, ShimNode } from './node/shim-node.ts';
 export type { RunState, ServiceStatus, ServiceSummary } from './node/status.ts';
 export type { InstallProgress, StepName } from './node/steps.ts';
 export { parseValues, type Values } from './node/values-file.ts';

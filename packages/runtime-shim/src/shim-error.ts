@@ -4,6 +4,8 @@ import { KernelError } from './kernel/kernel-error.ts';
 /** Stable codes of {@link ShimError}. */
 export type ShimErrorCode =
   | 'ERR_SHIM_SUPPLEMENT'
+  | 'ERR_SHIM_DESIRED'
+  | 'ERR_SHIM_NO_VERSION'
   | 'ERR_SHIM_NO_VARIANT'
   | 'ERR_SHIM_NOT_PREFETCHED'
   | 'ERR_SHIM_UNKNOWN_VARIANT'

@@ -1,5 +1,6 @@
 import type { Command } from 'commander';
 import type { GetContext } from '../context.ts';
+import { createApplyCommand } from './apply.ts';
 import { createBuildCommand, createInitCommand, createPackCommand } from './author.ts';
 import { createCheckCommand } from './check.ts';
 import { createCopyCommand } from './copy.ts';
@@ -48,6 +49,7 @@ export const commands: readonly CommandEntry[] = [
   { group: 'Node', create: createFactsCommand },
   { group: 'Node', create: createRunCommand },
   { group: 'Node', create: createInstallCommand },
+  { group: 'Node', create: createApplyCommand },
   { group: 'Node', create: createPsCommand },
   { group: 'Node', create: createStatusCommand },
   { group: 'Node', create: createLogsCommand },

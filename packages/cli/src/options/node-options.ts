@@ -20,6 +20,11 @@ export function addNodeOptions(command: Command): Command {
   );
 }
 
+/** The node's state folder. */
+export function stateFolder({ stateDir = '/var/lib/bpfship' }: NodeOptionValues): string {
+  return stateDir;
+}
+
 /** Opens the node: its state folder, its pins, its kernel. */
 export function openLocalNode(values: NodeOptionValues, { streams }: CommandContext): Promise<ShimNode> {
   const { env } = streams;

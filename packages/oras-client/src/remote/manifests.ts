@@ -25,6 +25,38 @@ export async function headManifest(
   options: CallOptions,
 ): Promise<Descriptor | undefined> {
   const response = await requestManifest(session, api, 'HEAD', reference, options);
+  return readHead(session, api, reference, response);
+}
+
+/**
+ * Asks by a conditional HEAD whether a reference still means a digest. The entity tag of a manifest is its digest (as `distribution` and registries made of it
+ * have it); a registry that knows no such tags answers in full, which is as good.
+ *
+ * @returns `unchanged`; the descriptor of what it means now; or `undefined` where only a GET can tell.
+ */
+export async function headManifestUnless(
+  session: RegistrySession,
+  api: RepositoryApi,
+  reference: string,
+  digest: string,
+  options: CallOptions,
+): Promise<Descriptor | 'unchanged' | undefined> {
+  const condition = { 'if-none-match': `"${digest}"` };
+  const response = await requestManifest(session, api, 'HEAD', reference, options, condition);
+  if (response.status === 304) {
+    await response.discard();
+    return 'unchanged';
+  }
+  const found = await readHead(session, api, reference, response);
+  return found?.digest === digest ? 'unchanged' : found;
+}
+
+async function readHead(
+  session: RegistrySession,
+  api: RepositoryApi,
+  reference: string,
+  response: HttpResponse,
+): Promise<Descriptor | undefined> {
   await response.discard();
   // A GET would not find it either; and a refused password must not be sent again.
   if (response.status === 404 || response.status === 401) throw await api.error(response, `HEAD manifest ${reference}`);
@@ -102,11 +134,12 @@ function requestManifest(
   method: 'GET' | 'HEAD',
   reference: string,
   { signal }: CallOptions,
+  headers: Record<string, string> = {},
 ): Promise<HttpResponse> {
   return session.send({
     method,
     to: manifestPath(api, reference),
-    headers: { accept: MANIFEST_MEDIA_TYPES.join(', ') },
+    headers: { accept: MANIFEST_MEDIA_TYPES.join(', '), ...headers },
     scope: api.scope('pull'),
     signal,
   });

@@ -15,13 +15,13 @@ import { throwIfAborted, type OciError } from '../errors.ts';
 import { apiRepository, checkTagOrDigest, formatReference, parseReference, type Reference } from '../reference.ts';
 import { readBody } from './blob-body.ts';
 import type { HttpResponse } from './http-client.ts';
-import { getManifest, headManifest, putManifest } from './manifests.ts';
+import { getManifest, headManifest, headManifestUnless, putManifest } from './manifests.ts';
 import type { RemoteOptions } from './options.ts';
 import { listReferrers } from './referrers.ts';
 import { registryError } from './registry-error.ts';
 import type { RepositoryApi } from './repository-api.ts';
 import { RegistrySession } from './session.ts';
-import { listTags, type TagOptions } from './tags.ts';
+import { listTags, listTagsUnless, type TagList, type TagOptions } from './tags.ts';
 import { uploadBlob } from './upload.ts';
 
 /**
@@ -57,6 +57,20 @@ export class Repository implements GraphTarget, ReferenceFetcher, ReferencePushe
     const found = await headManifest(this.#session, this.#api, reference, options);
     // Some proxies do not answer HEAD, and some registries leave the digest out.
     return found ?? (await getManifest(this.#session, this.#api, reference, options)).descriptor;
+  }
+
+  /**
+   * Resolves a tag where it means something else than before, in one conditional request.
+   *
+   * @returns `undefined` where it still means `digest`.
+   */
+  async resolveUnless(reference: string, digest: string, options: CallOptions = {}): Promise<Descriptor | undefined> {
+    checkTagOrDigest(reference);
+    parseDigest(digest);
+    const found = await headManifestUnless(this.#session, this.#api, reference, digest, options);
+    if (found === 'unchanged') return undefined;
+    const now = found ?? (await getManifest(this.#session, this.#api, reference, options)).descriptor;
+    return now.digest === digest ? undefined : now;
   }
 
   /** Resolves a tag or digest and fetches the manifest, in one request. */
@@ -154,6 +168,16 @@ export class Repository implements GraphTarget, ReferenceFetcher, ReferencePushe
   /** Tags of the repository, page by page. */
   tags(options: TagOptions = {}): AsyncIterable<string> {
     return listTags(this.#session, this.#api, options);
+  }
+
+  /**
+   * All tags, unless the list is as it was: one conditional request for each page.
+   *
+   * @param known - the entity tag that came with the list before.
+   * @returns `undefined` where the registry says that nothing has changed.
+   */
+  tagsUnless(known: string | undefined, options: TagOptions = {}): Promise<TagList | undefined> {
+    return listTagsUnless(this.#session, this.#api, known, options);
   }
 
   /** Closes the connections. */

@@ -2,7 +2,7 @@ import type { CallOptions } from '../content/content.ts';
 import { MAX_MANIFEST_SIZE } from '../descriptor.ts';
 import { OciError } from '../errors.ts';
 import { followPages, nextPage, type Page } from './link.ts';
-import type { RepositoryApi } from './repository-api.ts';
+import { type RepositoryApi, singleHeader } from './repository-api.ts';
 import type { RegistrySession } from './session.ts';
 
 /** Tags that stand for lists of referrers. */
@@ -32,6 +32,45 @@ export async function* listTags(
     if (!seen.has(tag) && !REFERRERS_TAG.test(tag)) yield tag;
     seen.add(tag);
   }
+}
+
+/** All tags of a repository, and the entity tag of their list where it came in one page and the registry gave one. */
+export interface TagList {
+  tags: string[];
+  entityTag?: string;
+}
+
+/** As {@link listTags}, unless the list still has the entity tag that is known. */
+export async function listTagsUnless(
+  session: RegistrySession,
+  api: RepositoryApi,
+  known: string | undefined,
+  { signal, pageSize = 1000 }: TagOptions,
+): Promise<TagList | undefined> {
+  let unchanged = false;
+  let entityTag: string | undefined;
+  let pages = 0;
+  const fetchPage = async (to: string | URL): Promise<Page<string>> => {
+    const headers = pages === 0 && known !== undefined ? { 'if-none-match': known } : {};
+    pages += 1;
+    const response = await session.send({ method: 'GET', to, headers, scope: api.scope('pull'), signal });
+    if (response.status === 304 && known !== undefined) {
+      await response.discard();
+      unchanged = true;
+      return { entries: [], next: undefined };
+    }
+    if (response.status !== 200) throw await api.error(response, 'GET tags');
+    entityTag = singleHeader(response, 'etag');
+    const entries = parseTags(await response.bytes(MAX_MANIFEST_SIZE), session.registry);
+    return { entries, next: nextPage(response, session.base) };
+  };
+  const tags = new Set<string>();
+  for await (const tag of followPages(`/v2/${api.path}/tags/list?n=${pageSize}`, fetchPage, session.registry))
+    if (!REFERRERS_TAG.test(tag)) tags.add(tag);
+  if (unchanged) return undefined;
+  // The first page may stay while a later one changes.
+  const usable = pages === 1 && entityTag !== undefined && entityTag.length <= 256;
+  return { tags: [...tags], ...(usable && entityTag !== undefined ? { entityTag } : {}) };
 }
 
 function parseTags(bytes: Uint8Array, registry: string): string[] {

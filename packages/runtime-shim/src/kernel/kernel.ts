@@ -82,6 +82,8 @@ export interface Kernel extends AsyncDisposable {
   openStats(): Promise<number>;
   /** Gives back what {@link openStats} gave. */
   closeStats(stats: number): Promise<void>;
+  /** As {@link inspectPin} for many, in one go; one that cannot be opened is not there. */
+  inspectPins(paths: string[]): Promise<(PinnedInfo | undefined)[]>;
   /** Reads all entries of a pinned map, up to `limit`. Per-CPU values are concatenated. */
   dumpMap(path: string, limit: number): Promise<{ key: Uint8Array; value: Uint8Array }[]>;
 }

@@ -55,6 +55,7 @@ export function openKernel(options: OpenKernelOptions = {}): Kernel {
     programStats: (pin) => call('programStats', pin),
     openStats: () => call('openStats'),
     closeStats: (stats) => call('closeStats', stats),
+    inspectPins: (paths) => call('inspectPins', paths),
     dumpMap: (path, limit) => call('dumpMap', path, limit),
     [Symbol.asyncDispose]: () => worker.end(),
   };

@@ -1,6 +1,6 @@
 import { parentPort, workerData } from 'node:worker_threads';
 import { closeSync, openSync, rmSync } from 'node:fs';
-import type { AttachOptions, LoadOptions, StubOptions } from './kernel.ts';
+import type { AttachOptions, LoadOptions, PinnedInfo, StubOptions } from './kernel.ts';
 import { dumpMap, inspectPin } from './inspect.ts';
 import { KernelError } from './kernel-error.ts';
 import { listInterfaces } from './list-interfaces.ts';
@@ -122,8 +122,17 @@ const methods: Record<CallMethod, (...args: never[]) => unknown> = {
   closeStats(fd: number) {
     if (stats.delete(fd)) bpf().native.close(fd);
   },
+  inspectPins: (paths: string[]) => paths.map((path) => tryInspectPin(path)),
   dumpMap: (path: string, limit: number) => dumpMap(bpf(), path, limit),
 };
+
+function tryInspectPin(path: string): PinnedInfo | undefined {
+  try {
+    return inspectPin(bpf(), path);
+  } catch {
+    return undefined;
+  }
+}
 
 function openLock(path: string): number {
   try {

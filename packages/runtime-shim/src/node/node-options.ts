@@ -17,6 +17,8 @@ export interface NodeFolders {
 
 /** Options of `ShimNode.install`. */
 export interface InstallOptions extends PackageSource, ParameterChanges {
+  /** The service that the package must be. Default: whichever it is. */
+  service?: string;
   /** Where programs attach, as far as their sections do not say it. Default: nowhere else. */
   attach?: AttachTargets;
   /** Fetches the variants for the other kernels that are installed on the node too, so that it comes back after a start with one of them. Default true. */

@@ -1,6 +1,7 @@
 import { existsSync, rmSync } from 'node:fs';
 import type { OciLayoutStore, ReadOnlyTarget } from '@bpfship/oras-client';
 import { listInstalledKernels } from '../facts/installed-kernels.ts';
+import type { AttachTargets } from '@bpfship/portability';
 import type { Kernel } from '../kernel/kernel.ts';
 import { EventHub } from '../observe/events/event-hub.ts';
 import { openLocalFeed } from '../observe/events/local-feed.ts';
@@ -14,6 +15,7 @@ import { collectGarbage } from './collect-garbage.ts';
 import { entryDecoder } from './decode-map.ts';
 import type { InstallOptions, InstallResult, NodeFolders, RollbackOptions, UpgradeOptions } from './node-options.ts';
 import { withNodeLock } from './node-lock.ts';
+import type { ParameterValues } from './parameters.ts';
 import { type ServicePins, servicePins } from './pins.ts';
 import { type Prefetched, prefetchVariants } from './prefetch.ts';
 import { type PreparedPackage, preparePackage } from './prepare.ts';
@@ -29,6 +31,22 @@ import { uninstallService } from './uninstall.ts';
 
 /** Map types that have no entries to list. */
 const WITHOUT_ENTRIES = /ringbuf|perf_event_array|prog_array|queue|stack|bloom|arena/;
+
+/** A service as the state has it; whether it is in the kernel is another question. */
+export interface InstalledService {
+  name: string;
+  version: string;
+  variant: string;
+  generation: number;
+  /** Digest of the package's manifest. */
+  digest: string;
+  /** As it was asked for. */
+  attach: AttachTargets;
+  /** Load parameters that somebody set. */
+  parameters: ParameterValues;
+  /** Registry and repository, or folder. */
+  source: string;
+}
 
 /** A node: services as generations, in a state folder and in the kernel. One process changes it at a time. */
 export class ShimNode implements AsyncDisposable {
@@ -55,6 +73,7 @@ export class ShimNode implements AsyncDisposable {
     const timer = new StepTimer(options.onStep);
     const prepared = await preparePackage(options, this.#kernel, timer);
     const { name } = prepared.index;
+    if (options.service !== undefined && options.service !== name) throw wrongService(name, options.service);
     const result = await this.#change(name, options.signal, async (context, state) => {
       if (state) throw alreadyInstalled(state);
       return bringUp(context, prepared, options, undefined, timer);
@@ -74,11 +93,7 @@ export class ShimNode implements AsyncDisposable {
       );
     const expected = currentGeneration(await this.#require(service));
     const prepared = await prepare(expected);
-    if (prepared.index.name !== service) {
-      throw new ShimError('ERR_SHIM_WRONG_SERVICE', `the package is ${prepared.index.name}, not ${service}`, {
-        hint: `"bpfship install" installs ${prepared.index.name} beside it.`,
-      });
-    }
+    if (prepared.index.name !== service) throw wrongService(prepared.index.name, service);
     const result = await this.#change(service, signal, async (context) => {
       const state = await this.#require(service);
       const current = currentGeneration(state);
@@ -161,6 +176,30 @@ export class ShimNode implements AsyncDisposable {
   /** All installed services. */
   async list(): Promise<ServiceSummary[]> {
     return (await this.#states.all()).map((state) => summarize(state, this.#pins(state.name)));
+  }
+
+  /** What is installed, from the state alone. */
+  async installed(): Promise<InstalledService[]> {
+    return (await this.#states.all()).map((state) => {
+      const { id, version, variant, manifest, attach, parameters = {}, source } = currentGeneration(state);
+      const { digest } = manifest;
+      return { name: state.name, version, variant, generation: id, digest, attach, parameters, source };
+    });
+  }
+
+  /** Names of services that should run and are not wholly in the kernel: one question to the kernel for all. What has a damaged state is left out. */
+  async incomplete(): Promise<string[]> {
+    const wanted = (await this.#states.readable()).flatMap((state) => {
+      const { id, programs } = currentGeneration(state);
+      const pins = this.#pins(state.name);
+      return programs.map((program) => ({ service: state.name, pin: pins.link(id, program.key) }));
+    });
+    const links = await this.#kernel.inspectPins(wanted.map(({ pin }) => pin));
+    const gone = wanted.filter((_one, i) => {
+      const link = links[i];
+      return link?.kind !== 'link' || link.dead;
+    });
+    return [...new Set(gone.map(({ service }) => service))];
   }
 
   /** One service, as it really is in the kernel. */
@@ -321,6 +360,12 @@ function alreadyInstalled(state: ServiceState): ShimError {
   const { version } = currentGeneration(state);
   return new ShimError('ERR_SHIM_ALREADY_INSTALLED', `${state.name} ${version} is installed already`, {
     hint: `To switch it to another version: bpfship upgrade ${state.name} REFERENCE`,
+  });
+}
+
+function wrongService(is: string, wanted: string): ShimError {
+  return new ShimError('ERR_SHIM_WRONG_SERVICE', `the package is ${is}, not ${wanted}`, {
+    hint: `"bpfship install" installs ${is} beside it.`,
   });
 }
 

@@ -1,5 +1,6 @@
 import { mkdir, open, readdir, readFile, rename, rm } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
+import { statSync } from 'node:fs';
 import { DocumentError, parseDocument } from '@bpfship/media-types';
 import { ShimError, stateError } from '../shim-error.ts';
 import { syncFolder } from './durable-folder.ts';
@@ -12,6 +13,8 @@ const MAX_STATE_SIZE: number = 4 * 1024 * 1024;
 /** The node's state on disk: one file for each service, replaced in one step. */
 export class StateFiles {
   readonly #folder: string;
+  /** What was read, for as long as the file is the same: it is replaced and never changed. */
+  readonly #known = new Map<string, { stamp: string; state: ServiceState }>();
 
   constructor(stateDir: string) {
     this.#folder = join(stateDir, 'services');
@@ -21,7 +24,12 @@ export class StateFiles {
   async read(service: string): Promise<ServiceState | undefined> {
     const path = this.#path(service);
     let bytes: Uint8Array;
+    let stamp: string;
     try {
+      const { ino, size, mtimeNs } = statSync(path, { bigint: true });
+      stamp = `${ino} ${size} ${mtimeNs}`;
+      const known = this.#known.get(service);
+      if (known?.stamp === stamp) return known.state;
       bytes = await readFile(path);
     } catch (error) {
       if ((error as NodeJS.ErrnoException).code === 'ENOENT') return undefined;
@@ -35,6 +43,7 @@ export class StateFiles {
       });
       if (state.name !== service)
         throw new DocumentError('ERR_DOCUMENT_INVALID', 'service state', `it is the state of ${state.name}`);
+      this.#known.set(service, { stamp, state });
       return state;
     } catch (cause) {
       throw new ShimError('ERR_SHIM_STATE_CORRUPT', `the state file ${path} is damaged: ${(cause as Error).message}`, {
@@ -87,6 +96,12 @@ export class StateFiles {
       .filter((file) => file.endsWith('.json'))
       .map((file) => file.slice(0, -'.json'.length).replaceAll('@', '/').replaceAll('%', '.'))
       .sort();
+  }
+
+  /** The states that can be read. */
+  async readable(): Promise<ServiceState[]> {
+    const states = await Promise.all((await this.names()).map((name) => this.read(name).catch(() => undefined)));
+    return states.filter((state) => state !== undefined);
   }
 
   /** Every service's state. @throws {ShimError} as {@link read}. */

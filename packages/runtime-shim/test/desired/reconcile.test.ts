@@ -1,0 +1,188 @@
+import { rmSync } from 'node:fs';
+import { join } from 'node:path';
+import { describe, expect, it, onTestFinished } from 'vitest';
+import { copy, Repository } from '@bpfship/oras-client';
+import { createRegistry } from '@bpfship/registry-dev';
+import type { DesiredService, DesiredState } from '../../src/desired/desired-schema.ts';
+import { Reconciler, type ReconcileReport } from '../../src/desired/reconcile.ts';
+import type { ShimNode } from '../../src/node/shim-node.ts';
+import { execCounter } from '../support/compile-object.ts';
+import { createSandbox, IS_ROOT, type Sandbox } from '../support/sandbox.ts';
+import { packServices } from '../support/test-service.ts';
+
+interface Stage {
+  sandbox: Sandbox;
+  node: ShimNode;
+  reconciler: Reconciler;
+  host: string;
+  requests: string[];
+  /** Gives a version another tag. */
+  tag: (version: string, tag: string) => Promise<void>;
+  desired: (...services: Partial<DesiredService>[]) => DesiredState;
+  now: { value: Date };
+}
+
+async function setStage(versions: readonly string[]): Promise<Stage> {
+  const sandbox = createSandbox();
+  const packed = await packServices(versions.map((version) => ({ version, variants: { ring: execCounter() } })));
+  const registry = await createRegistry({ root: join(sandbox.folder, 'registry') });
+  onTestFinished(() => registry[Symbol.asyncDispose]());
+  const repository = new Repository({ registry: registry.host, repository: 'acme/test' });
+  onTestFinished(() => repository.close());
+  for (const version of versions) await copy(packed.store, version, repository, version);
+  const node = await sandbox.openNode();
+  const requests: string[] = [];
+  const now = { value: new Date() };
+  const reconciler = new Reconciler({
+    node,
+    stateDir: sandbox.stateDir,
+    remote: {
+      onRequest: ({ method, url, status }) => requests.push(`${method} ${new URL(url).pathname} ${status}`),
+      retries: 0,
+    },
+    clock: () => now.value,
+  });
+  return {
+    sandbox,
+    node,
+    reconciler,
+    host: registry.host,
+    requests,
+    now,
+    tag: async (version, tag) => {
+      await repository.tag(await repository.resolve(version), tag);
+    },
+    desired: (...services) => ({
+      schemaVersion: 1,
+      services: services.map((service) => ({ name: 'test-service', allowUnsigned: true, ...service })),
+    }),
+  };
+}
+
+function outcomes({ services }: ReconcileReport): string[] {
+  return services.map(({ service, action, outcome }) => `${service} ${action} ${outcome}`);
+}
+
+describe.skipIf(!IS_ROOT)('reconciling', () => {
+  it('installs, follows a channel, and asks one conditional question where nothing changed', async () => {
+    const { node, reconciler, host, requests, tag, desired } = await setStage(['1.0.0', '1.1.0']);
+    await tag('1.0.0', 'stable');
+    const wanted = desired({ repository: `${host}/acme/test`, channel: 'stable' });
+    expect(outcomes(await reconciler.reconcile(wanted, { dryRun: true }))).toEqual(['test-service install planned']);
+    expect(await node.list()).toEqual([]);
+    expect(outcomes(await reconciler.reconcile(wanted))).toEqual(['test-service install done']);
+    requests.length = 0;
+    expect(await reconciler.reconcile(wanted)).toEqual({
+      services: [{ service: 'test-service', action: 'none', outcome: 'unchanged' }],
+      settled: true,
+    });
+    expect(requests).toEqual(['HEAD /v2/acme/test/manifests/stable 304']);
+    await tag('1.1.0', 'stable');
+    const { services } = await reconciler.reconcile(wanted);
+    expect(services).toMatchObject([
+      { action: 'upgrade', outcome: 'done', from: { version: '1.0.0' }, to: { version: '1.1.0' } },
+    ]);
+    expect(await node.list()).toMatchObject([{ version: '1.1.0', state: 'attached' }]);
+  });
+
+  it('takes the highest version of a range, one request where nothing changed, and never leads back', async () => {
+    const { sandbox, node, reconciler, host, requests, desired } = await setStage(['1.0.0', '1.1.0', '2.0.0']);
+    const wanted = desired({ repository: `${host}/acme/test`, version: '^1' });
+    expect((await reconciler.reconcile(wanted)).services).toMatchObject([
+      { outcome: 'done', to: { version: '1.1.0' } },
+    ]);
+    for (const asking of [
+      reconciler,
+      new Reconciler({
+        node,
+        stateDir: sandbox.stateDir,
+        remote: {
+          onRequest: ({ method, url, status }) => requests.push(`${method} ${new URL(url).pathname} ${status}`),
+        },
+      }),
+    ]) {
+      requests.length = 0;
+      expect(outcomes(await asking.reconcile(wanted))).toEqual(['test-service none unchanged']);
+      expect(requests).toEqual(['GET /v2/acme/test/tags/list 304']);
+    }
+    const older = desired({ repository: `${host}/acme/test`, version: '<=1.1' });
+    await using repository = new Repository({ registry: host, repository: 'acme/test' });
+    expect((await repository.resolve('1.0.0')).digest).toBeDefined();
+    expect(outcomes(await reconciler.reconcile(older))).toEqual(['test-service none unchanged']);
+    // Outside of the range, it is what the document says.
+    const exact = desired({ repository: `${host}/acme/test`, version: '1.0.0' });
+    expect((await reconciler.reconcile(exact)).services).toMatchObject([{ outcome: 'done', to: { version: '1.0.0' } }]);
+    expect(
+      (await reconciler.reconcile(desired({ repository: `${host}/acme/test`, version: '^7' }))).services,
+    ).toMatchObject([{ outcome: 'failed', error: { code: 'ERR_SHIM_NO_VERSION' } }]);
+    expect(await node.list()).toMatchObject([{ version: '1.0.0', state: 'attached' }]);
+  });
+
+  it('honours holds, digests and maintenance windows, whatever the clock does', async () => {
+    const { node, reconciler, host, requests, tag, desired, now } = await setStage(['1.0.0', '1.1.0']);
+    await tag('1.0.0', 'stable');
+    const source = { repository: `${host}/acme/test`, channel: 'stable' };
+    await reconciler.reconcile(desired(source));
+    const digest = (await node.list())[0]?.digest ?? '';
+    await tag('1.1.0', 'stable');
+    requests.length = 0;
+    expect((await reconciler.reconcile(desired({ ...source, hold: true }))).services).toMatchObject([
+      { outcome: 'unchanged', reason: 'held' },
+    ]);
+    expect(outcomes(await reconciler.reconcile(desired({ repository: `${host}/acme/test`, digest })))).toEqual([
+      'test-service none unchanged',
+    ]);
+    expect(requests).toEqual([]);
+    const windowed = desired({ ...source, maintenanceWindows: [{ start: '02:00', end: '03:00' }] });
+    now.value = new Date('2026-01-01T01:00:00Z');
+    expect((await reconciler.reconcile(windowed)).services).toMatchObject([
+      { outcome: 'waiting', reason: 'outside of its maintenance windows' },
+    ]);
+    now.value = new Date('1970-01-01T00:00:00Z');
+    expect((await reconciler.reconcile(windowed)).settled).toBe(false);
+    expect(await node.list()).toMatchObject([{ version: '1.0.0' }]);
+    now.value = new Date('2026-01-01T02:30:00Z');
+    expect(outcomes(await reconciler.reconcile(windowed))).toEqual(['test-service upgrade done']);
+  });
+
+  it('repairs drift, leaves unnamed services alone, and takes them away where it may', async () => {
+    const { sandbox, node, reconciler, host, desired } = await setStage(['1.0.0']);
+    const wanted = desired({ reference: `${host}/acme/test:1.0.0` });
+    await reconciler.reconcile(wanted);
+    const { programs } = await node.status('test-service');
+    rmSync(programs[0]?.link?.pin ?? '');
+    expect(outcomes(await reconciler.reconcile(wanted, { dryRun: true }))).toEqual(['test-service restore planned']);
+    expect(outcomes(await reconciler.reconcile(wanted, { localOnly: true }))).toEqual(['test-service restore done']);
+    expect(outcomes(await reconciler.reconcile(desired()))).toEqual([]);
+    expect(await node.list()).toHaveLength(1);
+    expect(outcomes(await reconciler.reconcile({ ...desired(), prune: true }))).toEqual([
+      'test-service uninstall done',
+    ]);
+    expect(sandbox.pins()).toEqual([]);
+  });
+
+  it('goes on with the others where one fails, which waits', async () => {
+    const { reconciler, host, desired } = await setStage(['1.0.0']);
+    const wanted = desired(
+      { name: 'gone', reference: `${host}/acme/gone:1` },
+      { name: 'unreachable', reference: '127.0.0.1:1/acme/x:1' },
+      { name: 'another', reference: `${host}/acme/test:1.0.0` },
+      { reference: `${host}/acme/test:1.0.0` },
+    );
+    const { services, settled } = await reconciler.reconcile(wanted);
+    expect(settled).toBe(false);
+    expect(services).toMatchObject([
+      { service: 'gone', outcome: 'failed', error: { code: 'ERR_OCI_NOT_FOUND' } },
+      { service: 'unreachable', outcome: 'failed', error: { code: 'ERR_OCI_UNREACHABLE' } },
+      { service: 'another', outcome: 'failed', error: { code: 'ERR_SHIM_WRONG_SERVICE' } },
+      { service: 'test-service', outcome: 'done' },
+    ]);
+    expect(outcomes(await reconciler.reconcile(wanted))).toEqual([
+      'gone none waiting',
+      'unreachable none waiting',
+      'another none waiting',
+      'test-service none unchanged',
+    ]);
+    expect(reconciler.nextRetryMs()).toBeGreaterThan(0);
+  });
+});
