@@ -67,6 +67,7 @@ export type { EventFeed, FeedBlock, FeedListener, StreamFacts } from './observe/
 export { EventHub, type StreamStatistics } from './observe/events/event-hub.ts';
 export { EventSubscription, type SubscribeOptions } from './observe/events/event-subscription.ts';
 export type { ServiceEvent } from './observe/events/service-event.ts';
+export type { OpenHub } from './observe/events/shared-hubs.ts';
 export type { BufferFacts, EventBlock } from './observe/reader/event-block.ts';
 export {
   type BufferListener,

@@ -2,10 +2,12 @@ import { existsSync, rmSync } from 'node:fs';
 import type { OciLayoutStore, ReadOnlyTarget } from '@bpfship/oras-client';
 import { listInstalledKernels } from '../facts/installed-kernels.ts';
 import type { AttachTargets } from '@bpfship/portability';
+import { join } from 'node:path';
 import type { Kernel } from '../kernel/kernel.ts';
-import { EventHub } from '../observe/events/event-hub.ts';
-import { openLocalFeed } from '../observe/events/local-feed.ts';
+import type { EventFeed } from '../observe/events/event-feed.ts';
+import { type GenerationStreams, openServiceFeed } from '../observe/events/service-feed.ts';
 import type { ServiceEvent } from '../observe/events/service-event.ts';
+import { type OpenHub, SharedHubs } from '../observe/events/shared-hubs.ts';
 import { pinMissing, streamSources } from '../observe/events/stream-sources.ts';
 import { type EventReader, openEventReader } from '../observe/reader/open-event-reader.ts';
 import { ShimError } from '../shim-error.ts';
@@ -55,6 +57,7 @@ export class ShimNode implements AsyncDisposable {
   readonly #store: OciLayoutStore;
   readonly #states: StateFiles;
   readonly #reader: EventReader;
+  readonly #hubs = new SharedHubs((service) => this.#openFeed(service));
 
   constructor(kernel: Kernel, folders: NodeFolders, store: OciLayoutStore, reader: EventReader = openEventReader()) {
     this.#kernel = kernel;
@@ -210,26 +213,22 @@ export class ShimNode implements AsyncDisposable {
   }
 
   /**
-   * Reads the events of a service, for any number of subscribers in this process. A buffer has one reader: two share the events between
-   * them. The hub is the caller's, who disposes of it.
+   * The events of a service, for any number of subscribers in this process. A buffer has one reader on the node: the first process reads, the
+   * others get what it reads. It goes on over upgrades, and ends where the service is uninstalled. Who opens it disposes of it.
    *
    * @throws {ShimError} `ERR_SHIM_NO_EVENTS`, `ERR_SHIM_PINS_MISSING`; {BpfObjectError} where a stream's type is not in the object's BTF.
    */
-  async openEvents(service: string): Promise<EventHub> {
-    const state = await this.#require(service);
-    const { manifest, index, variant } = await readStoredPackage(this.#store, currentGeneration(state));
-    const object = await readStoredObject(this.#store, manifest, variant);
-    const sources = streamSources({ pins: this.#pins(service), index, variant, object });
-    return new EventHub(await openLocalFeed(this.#reader, sources));
+  openEvents(service: string): Promise<OpenHub> {
+    return this.#hubs.open(service);
   }
 
   /** The service's events, decoded by BTF, until the signal aborts. */
   async *events(service: string, { signal }: { signal: AbortSignal }): AsyncGenerator<ServiceEvent> {
-    const hub = await this.openEvents(service);
+    const opened = await this.openEvents(service);
     try {
-      yield* hub.subscribe({ signal }).events();
+      yield* opened.hub.subscribe({ signal }).events();
     } finally {
-      await hub[Symbol.asyncDispose]();
+      await opened[Symbol.asyncDispose]();
     }
   }
 
@@ -252,6 +251,7 @@ export class ShimNode implements AsyncDisposable {
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
+    await this.#hubs[Symbol.asyncDispose]();
     await this.#reader[Symbol.asyncDispose]();
     await this.#kernel[Symbol.asyncDispose]();
   }
@@ -317,6 +317,26 @@ export class ShimNode implements AsyncDisposable {
       ...(lockWaitMs === undefined ? {} : { waitMs: lockWaitMs }),
       ...(signal === undefined ? {} : { signal }),
     });
+  }
+
+  #openFeed(service: string): Promise<EventFeed> {
+    return openServiceFeed({
+      service,
+      kernel: this.#kernel,
+      reader: this.#reader,
+      folder: join(this.#folders.stateDir, 'events'),
+      stateFile: this.#states.path(service),
+      streamsOf: (generation) => this.#streamsOf(service, generation),
+    });
+  }
+
+  async #streamsOf(service: string, id?: number): Promise<GenerationStreams> {
+    const state = await this.#require(service);
+    const generation = state.generations.find((each) => each.id === id) ?? currentGeneration(state);
+    const { manifest, index, variant } = await readStoredPackage(this.#store, generation);
+    const object = await readStoredObject(this.#store, manifest, variant);
+    const sources = streamSources({ pins: this.#pins(service), index, variant, object });
+    return { generation: generation.id, sources };
   }
 
   #context(service: string): BringUpContext {

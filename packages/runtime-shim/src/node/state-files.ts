@@ -22,7 +22,7 @@ export class StateFiles {
 
   /** A service's state; `undefined` where it is not installed. @throws {ShimError} `ERR_SHIM_STATE_CORRUPT`: it is never guessed. */
   async read(service: string): Promise<ServiceState | undefined> {
-    const path = this.#path(service);
+    const path = this.path(service);
     let bytes: Uint8Array;
     let stamp: string;
     try {
@@ -55,7 +55,7 @@ export class StateFiles {
 
   /** Writes a service's state: whole or not at all. */
   async write(state: ServiceState): Promise<void> {
-    const path = this.#path(state.name);
+    const path = this.path(state.name);
     const temporary = `${path}.new`;
     try {
       await mkdir(this.#folder, { recursive: true, mode: 0o700 });
@@ -76,7 +76,7 @@ export class StateFiles {
 
   /** Forgets a service, for good when this returns: what is thrown away after it must not be named by a state that a power cut brings back. */
   async remove(service: string): Promise<void> {
-    const path = this.#path(service);
+    const path = this.path(service);
     try {
       await rm(path, { force: true });
       await syncFolder(this.#folder);
@@ -110,7 +110,8 @@ export class StateFiles {
     return states.filter((state) => state !== undefined);
   }
 
-  #path(service: string): string {
+  /** The file of a service. */
+  path(service: string): string {
     return join(this.#folder, `${encodePinName(service)}.json`);
   }
 }

@@ -20,6 +20,8 @@ export interface FeedBlock extends EventBlock {
 /** Hears what a feed has. */
 export interface FeedListener {
   onBlock(block: FeedBlock): void;
+  /** Events that were lost on the way to this process, which was too slow for them. */
+  onLoss(stream: string, events: number): void;
   /** The feed has ended; no error where somebody ended it. */
   onEnd(error?: Error): void;
 }

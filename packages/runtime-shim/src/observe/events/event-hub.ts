@@ -8,35 +8,43 @@ export interface StreamStatistics {
   events: number;
   /** Of the events alone. */
   bytes: number;
-  /** Events that the kernel reported lost. A ring buffer does not count: there, the service itself must. */
+  /** Events that the kernel reported lost, or that this process was too slow for. A ring buffer does not count: there, the service itself must. */
   lost: number;
   /** Bytes that waited in the buffer at the last look, of `size`: near it, events are being lost or soon will be. */
   backlog: number;
   size: number;
 }
 
+type Counters = Omit<StreamStatistics, 'stream' | 'size'>;
+
 /**
  * One reader's events for any number of subscribers. Each has a queue of its own, which is bounded: who is slow loses events, is told how
  * many, and keeps nobody else waiting. The buffers in the kernel are always read on.
  */
 export class EventHub implements AsyncDisposable {
-  readonly streams: readonly StreamFacts[];
   readonly #feed: EventFeed;
   readonly #subscriptions = new Set<EventSubscription>();
-  readonly #statistics: Map<string, StreamStatistics>;
+  readonly #statistics = new Map<string, Counters>();
   #ended: { error?: Error } | undefined;
 
   /** Begins to read at once. The feed is the hub's from now on. */
   constructor(feed: EventFeed) {
     this.#feed = feed;
-    this.streams = feed.streams;
-    this.#statistics = new Map(
-      feed.streams.map(({ name, buffer }) => [
-        name,
-        { stream: name, events: 0, bytes: 0, lost: 0, backlog: 0, size: buffer.size },
-      ]),
-    );
-    feed.start({ onBlock: (block) => this.#distribute(block), onEnd: (error) => this.#end(error) });
+    feed.start({
+      onBlock: (block) => this.#distribute(block),
+      onLoss: (stream, events) => this.#tellLoss(stream, events),
+      onEnd: (error) => this.#end(error),
+    });
+  }
+
+  /** After an upgrade they may be others. */
+  get streams(): readonly StreamFacts[] {
+    return this.#feed.streams;
+  }
+
+  /** Whether nothing more will come. */
+  get hasEnded(): boolean {
+    return this.#ended !== undefined;
   }
 
   /** Number of subscribers. */
@@ -54,7 +62,7 @@ export class EventHub implements AsyncDisposable {
 
   /** What has come of each stream. */
   statistics(): StreamStatistics[] {
-    return [...this.#statistics.values()].map((each) => ({ ...each }));
+    return this.streams.map(({ name, buffer }) => ({ stream: name, ...this.#countersOf(name), size: buffer.size }));
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
@@ -63,14 +71,23 @@ export class EventHub implements AsyncDisposable {
   }
 
   #distribute(block: FeedBlock): void {
-    const statistics = this.#statistics.get(block.stream);
-    if (statistics) {
-      statistics.events += eventCount(block);
-      for (let i = 1; i < block.places.length; i += 2) statistics.bytes += block.places[i] ?? 0;
-      statistics.lost += block.lost;
-      statistics.backlog = block.backlog;
-    }
+    const counters = this.#countersOf(block.stream);
+    counters.events += eventCount(block);
+    for (let i = 1; i < block.places.length; i += 2) counters.bytes += block.places[i] ?? 0;
+    counters.lost += block.lost;
+    counters.backlog = block.backlog;
     for (const subscription of this.#subscriptions) subscription.offer(block);
+  }
+
+  #tellLoss(stream: string, events: number): void {
+    this.#countersOf(stream).lost += events;
+    for (const subscription of this.#subscriptions) subscription.offerLoss(stream, events);
+  }
+
+  #countersOf(stream: string): Counters {
+    let counters = this.#statistics.get(stream);
+    if (!counters) this.#statistics.set(stream, (counters = { events: 0, bytes: 0, lost: 0, backlog: 0 }));
+    return counters;
   }
 
   #end(error?: Error): void {

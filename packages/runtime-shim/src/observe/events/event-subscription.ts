@@ -68,6 +68,13 @@ export class EventSubscription implements AsyncIterableIterator<EventBatch> {
     this.#wake?.resolve();
   }
 
+  /** Tells a loss that happened before the events came here. */
+  offerLoss(stream: string, events: number): void {
+    if (this.#ended || (this.#streams && !this.#streams.has(stream))) return;
+    this.#lose(stream, events);
+    this.#wake?.resolve();
+  }
+
   /** Nothing more will come; what waits is still given, then the error. */
   end(error?: Error): void {
     if (this.#ended) return;

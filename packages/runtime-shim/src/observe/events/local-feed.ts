@@ -1,5 +1,4 @@
 import type { EventDecoder } from '@bpfship/bpf-object';
-import type { EventBlock } from '../reader/event-block.ts';
 import type { EventReader, OpenEvents } from '../reader/open-event-reader.ts';
 import type { EventFeed, FeedListener, StreamFacts } from './event-feed.ts';
 
@@ -14,10 +13,10 @@ export interface StreamSource {
 }
 
 /** Reads the buffers of a service. What comes before somebody listens is kept. @throws {KernelError} where one cannot be opened. */
-export async function openLocalFeed(reader: EventReader, sources: readonly StreamSource[]): Promise<EventFeed> {
+export async function openLocalFeed(reader: EventReader, sources: readonly StreamSource[]): Promise<LocalFeed> {
   const feed = new LocalFeed(reader);
   try {
-    for (const source of sources) await feed.add(source);
+    await feed.update(sources);
     return feed;
   } catch (error) {
     await feed[Symbol.asyncDispose]();
@@ -25,10 +24,14 @@ export async function openLocalFeed(reader: EventReader, sources: readonly Strea
   }
 }
 
-class LocalFeed implements EventFeed {
-  readonly streams: StreamFacts[] = [];
+interface OpenStream {
+  source: StreamSource;
+  opened: OpenEvents;
+}
+
+export class LocalFeed implements EventFeed {
   readonly #reader: EventReader;
-  readonly #opened: OpenEvents[] = [];
+  #streams: OpenStream[] = [];
   readonly #early: (() => void)[] = [];
   #listener: FeedListener | undefined;
 
@@ -36,13 +39,13 @@ class LocalFeed implements EventFeed {
     this.#reader = reader;
   }
 
-  async add({ name, type, description, pin, decoder }: StreamSource): Promise<void> {
-    const opened = await this.#reader.open(pin, {
-      onBlock: (block) => this.#take(() => this.#pass(name, decoder, block)),
-      onError: (error) => this.#take(() => this.#listener?.onEnd(error)),
-    });
-    this.#opened.push(opened);
-    this.streams.push({ name, type, ...(description === undefined ? {} : { description }), buffer: opened.facts });
+  get streams(): StreamFacts[] {
+    return this.#streams.map(({ source: { name, type, description }, opened }) => ({
+      name,
+      type,
+      ...(description === undefined ? {} : { description }),
+      buffer: opened.facts,
+    }));
   }
 
   start(listener: FeedListener): void {
@@ -50,16 +53,31 @@ class LocalFeed implements EventFeed {
     for (const early of this.#early.splice(0)) early();
   }
 
+  /**
+   * Other streams, or others' types, from now on: those of another generation. All buffers are opened anew, since their maps may be others,
+   * before the earlier ones are read to their end.
+   */
+  async update(sources: readonly StreamSource[]): Promise<void> {
+    const before = this.#streams;
+    const now: OpenStream[] = [];
+    for (const source of sources) {
+      const { name, pin, decoder } = source;
+      const opened = await this.#reader.open(pin, {
+        onBlock: (block) => this.#take(() => this.#listener?.onBlock({ ...block, stream: name, decoder })),
+        onError: (error) => this.#take(() => this.#listener?.onEnd(error)),
+      });
+      now.push({ source, opened });
+    }
+    this.#streams = now;
+    for (const { opened } of before) await opened.close({ toTheEnd: true });
+  }
+
   async [Symbol.asyncDispose](): Promise<void> {
-    await Promise.all(this.#opened.splice(0).map((opened) => opened.close()));
+    for (const { opened } of this.#streams.splice(0)) await opened.close();
   }
 
   #take(pass: () => void): void {
     if (this.#listener) pass();
     else this.#early.push(pass);
-  }
-
-  #pass(stream: string, decoder: EventDecoder, block: EventBlock): void {
-    this.#listener?.onBlock({ ...block, stream, decoder });
   }
 }

@@ -100,6 +100,14 @@ function takeAll(id: number, source: Source): void {
   source.pace.learn({ at: performance.now(), bytes, events });
 }
 
+/** What is in a buffer now, whoever has asked for how many blocks. */
+function readToTheEnd(id: number): void {
+  const source = sources.get(id);
+  if (!source) return;
+  source.credit = Infinity;
+  takeAll(id, source);
+}
+
 function waitForEvents(): void {
   const watched = [...sources.values()].filter(({ credit }) => credit > 0);
   const ready = calls.waitReadable([wakeFd, ...watched.flatMap(({ buffer }) => buffer.fds)], MAX_WAIT_MS);
@@ -152,6 +160,7 @@ parentPort?.on('message', (request: ReaderRequest) => {
       break;
     }
     case 'close':
+      if (request.toTheEnd) readToTheEnd(request.id);
       close(request.id);
       send({ kind: 'closed', id: request.id });
       break;

@@ -18,8 +18,12 @@ export interface BufferListener {
 /** A buffer that is being read. */
 export interface OpenEvents {
   readonly facts: BufferFacts;
-  /** Ends the reading. Blocks that are on their way still come before it resolves. */
-  close(): Promise<void>;
+  /**
+   * Ends the reading. Blocks that are on their way still come before it resolves.
+   *
+   * @param options.toTheEnd - with what is in the buffer now. Default: that waits for the next reader.
+   */
+  close(options?: { toTheEnd?: boolean }): Promise<void>;
 }
 
 /** Reads event buffers in a thread of its own, which it starts with the first one. */
@@ -70,9 +74,9 @@ class WorkerReader implements EventReader {
       this.#send({ kind: 'more', id, blocks: BLOCKS_AHEAD });
       return {
         facts,
-        close: async () => {
+        close: async ({ toTheEnd = false } = {}) => {
           if (!this.#buffers.has(id)) return;
-          this.#send({ kind: 'close', id });
+          this.#send({ kind: 'close', id, toTheEnd });
           await opening.closed.promise;
         },
       };

@@ -6,7 +6,7 @@ export type ReaderRequest =
   | { kind: 'open'; id: number; pin: string }
   /** So many more blocks may be sent. */
   | { kind: 'more'; id: number; blocks: number }
-  | { kind: 'close'; id: number }
+  | { kind: 'close'; id: number; toTheEnd: boolean }
   /** Close everything and end. */
   | { kind: 'end' };
 
