@@ -97,5 +97,7 @@ export {
   type EventField,
   viewOf,
 } from './decode/create-decoder.ts';
+export { createValueDecoder, type ValueDecoder } from './decode/create-value-decoder.ts';
+export { type FieldContent, findField } from './decode/find-field.ts';
 export type { ClockOffsets, EventView } from './decode/event.ts';
 export { FIELD_FORMATS, type FieldFormat } from './decode/formatting.ts';

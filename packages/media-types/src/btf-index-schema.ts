@@ -10,6 +10,7 @@ import {
   MAX_VARIANT_UNPACKED_SIZE,
 } from './limits.ts';
 import { MEDIA_TYPE_BTF_INDEX } from './media-types.ts';
+import { EventStreamSchema, ServiceMetricSchema } from './observation-schema.ts';
 import { ServiceParameterSchema } from './parameter-schema.ts';
 import { parseDocument } from './parse-document.ts';
 import {
@@ -78,10 +79,8 @@ const IndexSchema = z.looseObject({
     .url({ protocol: /^https?$/ })
     .max(2048)
     .exactOptional(),
-  events: z
-    .array(z.looseObject({ map: CName, type: CName, description: line(1024).exactOptional() }))
-    .max(256)
-    .exactOptional(),
+  events: z.array(EventStreamSchema).max(256).exactOptional(),
+  metrics: z.array(ServiceMetricSchema).max(256).exactOptional(),
   parameters: z.array(ServiceParameterSchema).max(256).exactOptional(),
   switching: z.literal('together').exactOptional(),
   variants: z.array(VariantSchema).min(1).max(MAX_VARIANTS),
@@ -134,12 +133,14 @@ export const BtfIndexDocumentSchema: z.ZodType = IndexSchema.extend({
 
 /** Rules that tie parts of the document together (spec/btf-index.md, "Consistency"). */
 function checkVariants(
-  index: Pick<BtfIndex, 'variants' | 'events' | 'parameters'>,
+  index: Pick<BtfIndex, 'variants' | 'events' | 'metrics' | 'parameters'>,
   report: (path: (string | number)[], message: string) => void,
 ): void {
   const names = new Set<string>();
   const parameters = new Set(index.parameters?.map(({ name }) => name));
   if (parameters.size !== (index.parameters ?? []).length) report(['parameters'], 'parameter names must be unique');
+  const metrics = new Set(index.metrics?.map(({ name }) => name));
+  if (metrics.size !== (index.metrics ?? []).length) report(['metrics'], 'metric names must be unique');
   const answers = index.variants.reduce(
     (sum, { programs, requirements }) => sum + programs.length * requirements.length,
     0,

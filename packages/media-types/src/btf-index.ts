@@ -1,4 +1,5 @@
 import type { GuardGraph } from './guard-graph.ts';
+import type { EventStream, ServiceMetric } from './observation.ts';
 import type { ServiceParameter } from './parameter.ts';
 import type { Requirement } from './requirement.ts';
 
@@ -20,21 +21,14 @@ export interface BtfIndex {
   source?: string;
   /** Event streams that the service offers. */
   events?: EventStream[];
+  /** Metrics that maps hold. */
+  metrics?: ServiceMetric[];
   /** What may be set when the service is loaded. */
   parameters?: ServiceParameter[];
   /** `together`: an upgrade switches all its programs at one moment, or is refused. Absent: each for itself. */
   switching?: 'together';
   /** In the author's order of preference. */
   variants: Variant[];
-}
-
-/** A map that carries events, and the C type of one event. */
-export interface EventStream {
-  /** Name of a ring buffer or perf event array. */
-  map: string;
-  /** Name of a struct in the object's BTF, without `struct`. */
-  type: string;
-  description?: string;
 }
 
 /** One compiled form of the service, in one layer. */

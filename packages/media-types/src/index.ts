@@ -1,5 +1,5 @@
 export * from './annotations.ts';
-export type { BtfIndex, EventStream, Variant, VariantMap, VariantPlatform, VariantProgram } from './btf-index.ts';
+export type { BtfIndex, Variant, VariantMap, VariantPlatform, VariantProgram } from './btf-index.ts';
 export { BtfIndexDocumentSchema, BtfIndexSchema, parseBtfIndex } from './btf-index-schema.ts';
 export { shareParts } from './shared-parts.ts';
 export {
@@ -45,6 +45,14 @@ export type {
 export { GuardGraphSchema } from './guard-graph-schema.ts';
 export * from './limits.ts';
 export * from './media-types.ts';
+export {
+  type EventField,
+  type EventStream,
+  FIELD_FORMATS,
+  type MetricLabel,
+  type ServiceMetric,
+} from './observation.ts';
+export { EventStreamSchema, FieldPath, MetricName, ServiceMetricSchema } from './observation-schema.ts';
 export {
   isParameterValue,
   MAX_PARAMETER_TEXT,

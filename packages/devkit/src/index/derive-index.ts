@@ -12,8 +12,10 @@ import { describeVariant } from './describe-variant.ts';
  * @throws {DevkitError} `ERR_OBJECT_INVALID` where an object is unusable or lacks what the project file names.
  */
 export function deriveIndex(project: Project, built: BuiltProject, layers: readonly string[]): BtfIndex {
-  const { name, version, description, licenses, source, events, parameters, switching } = project;
-  const variants = built.objects.map((object, i) => describeVariant(object, layers[i] ?? '', { events, parameters }));
+  const { name, version, description, licenses, source, events, metrics, parameters, switching } = project;
+  const variants = built.objects.map((object, i) =>
+    describeVariant(object, layers[i] ?? '', { events, metrics, parameters }),
+  );
   const index: BtfIndex = {
     schemaVersion: 1,
     mediaType: MEDIA_TYPE_BTF_INDEX,
@@ -23,6 +25,7 @@ export function deriveIndex(project: Project, built: BuiltProject, layers: reado
     ...(licenses === undefined ? {} : { licenses }),
     ...(source === undefined ? {} : { source }),
     ...(events.length === 0 ? {} : { events }),
+    ...(metrics.length === 0 ? {} : { metrics }),
     ...(parameters.length === 0 ? {} : { parameters: describeParameters(built.objects, parameters) }),
     ...(switching === undefined ? {} : { switching }),
     variants,

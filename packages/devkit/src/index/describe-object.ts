@@ -18,7 +18,7 @@ export function describeObject(bytes: Uint8Array, path: string, parameters: read
   const byteOrder = byteOrderOf(bytes, path);
   const built = { variant: 'object', byteOrder, path, digest, bytes };
   const declared = parameters.map((name) => ({ name }));
-  const variant = describeVariant(built, digest, { events: [], parameters: declared });
+  const variant = describeVariant(built, digest, { events: [], metrics: [], parameters: declared });
   return {
     schemaVersion: 1,
     mediaType: MEDIA_TYPE_BTF_INDEX,

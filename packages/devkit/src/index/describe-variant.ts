@@ -1,17 +1,16 @@
 import { type BpfMap, type BpfObject, BpfObjectError, deriveRequirements, readBpfObject } from '@bpfship/bpf-object';
-import type { EventStream, Variant, VariantMap } from '@bpfship/media-types';
+import type { EventStream, ServiceMetric, Variant, VariantMap } from '@bpfship/media-types';
 import type { BuiltObject } from '../build/built-project.ts';
 import { DevkitError } from '../devkit-error.ts';
 import { objectPath } from '../pack/layers.ts';
+import { checkEvents, checkMetrics } from './check-observation.ts';
 import { describeProgram } from './describe-program.ts';
 import { mapSchema } from './map-schema.ts';
-
-/** Map types that carry events. */
-const EVENT_MAP_TYPES: readonly string[] = ['ringbuf', 'perf_event_array'];
 
 /** What the author declares of the objects. */
 export interface Declared {
   events: readonly EventStream[];
+  metrics: readonly ServiceMetric[];
   /** Load parameters. */
   parameters: readonly { name: string }[];
 }
@@ -24,7 +23,7 @@ export interface Declared {
 export function describeVariant(built: BuiltObject, layer: string, declared: Declared): Variant {
   try {
     const object = readBpfObject(built.bytes);
-    checkObject(object, built, declared.events);
+    checkObject(object, built, declared);
     const programs = object.programs.filter(({ autoload }) => autoload).map(describeProgram);
     if (programs.length === 0) throw invalid(built, 'holds no program', 'Give a function a section: SEC("xdp")');
     const { requirements, types, guards } = deriveRequirements(object, {
@@ -68,31 +67,12 @@ function describeMap({ btf }: BpfObject, map: BpfMap): VariantMap {
 }
 
 /** What the project file says must be in the object. */
-function checkObject({ littleEndian, btf, maps }: BpfObject, built: BuiltObject, events: readonly EventStream[]): void {
-  if (littleEndian !== (built.byteOrder === 'little')) {
+function checkObject(object: BpfObject, built: BuiltObject, { events, metrics }: Declared): void {
+  if (object.littleEndian !== (built.byteOrder === 'little')) {
     throw invalid(built, `is not ${built.byteOrder}-endian`, 'Build the project again.');
   }
-  for (const { map: name, type } of events) {
-    const map = maps.find((candidate) => candidate.name === name);
-    if (map === undefined) {
-      throw invalid(
-        built,
-        `has no map "${name}", which "events" names`,
-        `It has: ${maps.map((other) => other.name).join(', ')}.`,
-      );
-    }
-    if (!EVENT_MAP_TYPES.includes(map.type)) {
-      const hint = 'Events go through a BPF_MAP_TYPE_RINGBUF or BPF_MAP_TYPE_PERF_EVENT_ARRAY.';
-      throw invalid(built, `has a map "${name}" of type ${map.type}, which carries no events`, hint);
-    }
-    if (!btf || btf.typesNamed(type, 'struct').length === 0) {
-      throw invalid(
-        built,
-        `has no struct ${type} in its BTF, which "events" names`,
-        `clang keeps only types that maps, functions or variables use: make struct ${type} the value of a map.`,
-      );
-    }
-  }
+  const complaint = checkEvents(object, events) ?? checkMetrics(object, metrics);
+  if (complaint) throw invalid(built, complaint.what, complaint.hint);
 }
 
 function invalid({ path, variant }: BuiltObject, what: string, hint: string, cause?: unknown): DevkitError {

@@ -16,12 +16,14 @@ const KNOWN_KEYS: Record<string, readonly string[]> = {
     'include',
     'defines',
     'events',
+    'metrics',
     'parameters',
     'switching',
     'variants',
   ],
   parameters: ['name', 'description', 'default'],
-  events: ['map', 'type', 'description'],
+  events: ['map', 'type', 'description', 'fields'],
+  metrics: ['name', 'type', 'map', 'description', 'unit', 'value', 'scale', 'labels', 'slots', 'step', 'sum'],
   variants: ['name', 'sources', 'defines', 'flags', 'architectures', 'byteOrder'],
 };
 

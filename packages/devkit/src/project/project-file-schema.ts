@@ -1,8 +1,12 @@
 import {
   CName,
   type EventStream,
+  FIELD_FORMATS,
+  FieldPath,
   MAX_PARAMETER_TEXT,
+  MetricName,
   SemanticVersion,
+  type ServiceMetric,
   ServiceName,
   VariantName,
   line,
@@ -21,7 +25,8 @@ export interface ProjectFile {
   docs?: string[];
   include?: string[];
   defines?: Record<string, string | number>;
-  events?: EventStream[];
+  events?: (Omit<EventStream, 'fields'> & { fields?: Record<string, string> })[];
+  metrics?: (Omit<ServiceMetric, 'labels'> & { labels?: Record<string, string> })[];
   parameters?: ProjectParameter[];
   switching?: 'together';
   variants: {
@@ -89,10 +94,44 @@ export const ProjectFileSchema: z.ZodType<ProjectFile> = z.strictObject({
   include: z.array(Path).max(64).exactOptional().describe('Folders that #include searches'),
   defines: Defines.exactOptional().describe('Preprocessor definitions of all variants'),
   events: z
-    .array(z.strictObject({ map: CName, type: CName, description: line(1024).exactOptional() }))
+    .array(
+      z.strictObject({
+        map: CName,
+        type: CName,
+        description: line(1024).exactOptional(),
+        fields: z
+          .record(FieldPath, z.enum(FIELD_FORMATS))
+          .exactOptional()
+          .describe('How fields are shown, where neither their C type nor the conventions tell it'),
+      }),
+    )
     .max(256)
     .exactOptional()
     .describe('Maps that carry events, and the struct of one event'),
+  metrics: z
+    .array(
+      z.strictObject({
+        name: MetricName,
+        type: z.enum(['counter', 'gauge', 'histogram']),
+        map: CName,
+        description: line(1024).exactOptional(),
+        unit: MetricName.exactOptional().describe('Unit of the exported value, e.g. seconds or bytes'),
+        value: FieldPath.exactOptional().describe(
+          'Field of the value that holds the number, or the slots of a histogram',
+        ),
+        scale: z.number().positive().exactOptional().describe('What the number is multiplied with, e.g. 1e-9'),
+        labels: z
+          .record(MetricName, z.union([FieldPath, z.literal('')]))
+          .exactOptional()
+          .describe('Label → field of the key; an empty text for the key itself'),
+        slots: z.enum(['log2', 'linear']).exactOptional(),
+        step: z.number().positive().exactOptional().describe('Width of linear slots'),
+        sum: FieldPath.exactOptional().describe('Field of the value that holds the sum of a histogram'),
+      }),
+    )
+    .max(256)
+    .exactOptional()
+    .describe('Metrics that maps hold'),
   parameters: z
     .array(
       z.strictObject({

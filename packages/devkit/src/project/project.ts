@@ -1,4 +1,4 @@
-import type { EventStream, ParameterValue } from '@bpfship/media-types';
+import type { EventStream, ParameterValue, ServiceMetric } from '@bpfship/media-types';
 import type { ArchitectureName } from '../build/architectures.ts';
 
 /** A service as its author describes it in `ebpf-service.yaml`, checked, with absolute paths. */
@@ -16,6 +16,8 @@ export interface Project {
   /** URL of the source repository. */
   source?: string;
   events: EventStream[];
+  /** Metrics that maps hold. */
+  metrics: ServiceMetric[];
   /** Constants that may be set when the service is loaded. */
   parameters: ProjectParameter[];
   /** An upgrade switches all programs at one moment, or is refused. Absent: each for itself. */

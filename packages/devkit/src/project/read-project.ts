@@ -1,5 +1,6 @@
 import { readFile, stat } from 'node:fs/promises';
 import { dirname, join, resolve } from 'node:path';
+import type { EventStream, ServiceMetric } from '@bpfship/media-types';
 import { DEFAULT_ARCHITECTURES, architectureTarget } from '../build/architectures.ts';
 import { DevkitError, fileError } from '../devkit-error.ts';
 import { parseProjectFile } from './parse-project-file.ts';
@@ -20,12 +21,13 @@ export async function readProject(path: string): Promise<Project> {
   const content = parseProjectFile(await readText(file), file);
   checkVariants(content, file);
   const directory = dirname(file);
-  const { docs = [], include = [], events = [], parameters = [], defines, variants, ...about } = content;
+  const { docs = [], include = [], events = [], metrics = [], parameters = [], defines, variants, ...about } = content;
   const project: Project = {
     ...about,
     file,
     directory,
-    events,
+    events: events.map(toEventStream),
+    metrics: metrics.map(toMetric),
     parameters,
     docs: docs.map((name) => resolve(directory, name)),
     include: include.map((name) => resolve(directory, name)),
@@ -33,6 +35,20 @@ export async function readProject(path: string): Promise<Project> {
   };
   await checkFiles(project);
   return project;
+}
+
+/** In the index, fields and labels are lists, so that every member has a name that the standard gives. */
+function toEventStream({ fields, ...stream }: NonNullable<ProjectFile['events']>[number]): EventStream {
+  if (fields === undefined) return stream;
+  return { ...stream, fields: Object.entries(fields).map(([name, format]) => ({ name, format })) };
+}
+
+function toMetric({ labels, ...metric }: NonNullable<ProjectFile['metrics']>[number]): ServiceMetric {
+  if (labels === undefined) return metric;
+  return {
+    ...metric,
+    labels: Object.entries(labels).map(([name, field]) => (field === '' ? { name } : { name, field })),
+  };
 }
 
 async function locateProjectFile(path: string): Promise<string> {

@@ -39,6 +39,7 @@ describe('readProject', () => {
       name: 'demo',
       version: '1.0.0',
       events: [],
+      metrics: [],
       parameters: [],
       include: [],
       docs: [],

@@ -1,5 +1,5 @@
 import { existsSync } from 'node:fs';
-import { type Btf, createDecoder, readBpfObject } from '@bpfship/bpf-object';
+import { type Btf, createDecoder, FIELD_FORMATS, type FieldFormat, readBpfObject } from '@bpfship/bpf-object';
 import type { BtfIndex, EventStream, Variant } from '@bpfship/media-types';
 import type { ServicePins } from '../../node/pins.ts';
 import { ShimError } from '../../shim-error.ts';
@@ -31,14 +31,23 @@ export function streamSources(installed: InstalledVariant): StreamSource[] {
   return streams.map((stream) => sourceOf(stream, btf, pins));
 }
 
-function sourceOf({ map, type, description }: EventStream, btf: Btf, pins: ServicePins): StreamSource {
+function sourceOf({ map, type, description, fields = [] }: EventStream, btf: Btf, pins: ServicePins): StreamSource {
   return {
     name: map,
     type,
     ...(description === undefined ? {} : { description }),
     pin: pins.map(map),
-    decoder: createDecoder(btf, type),
+    decoder: createDecoder(btf, type, { formats: formatsOf(fields) }),
   };
+}
+
+/** Formats of later versions are passed over. */
+function formatsOf(fields: NonNullable<EventStream['fields']>): Record<string, FieldFormat> {
+  const known = fields.flatMap(({ name, format }) => {
+    const found = FIELD_FORMATS.find((each) => each === format);
+    return found === undefined ? [] : [[name, found] as const];
+  });
+  return Object.fromEntries(known);
 }
 
 function streamsOf({ index, variant, pins }: InstalledVariant): EventStream[] {
