@@ -64,7 +64,11 @@ function chooseNode() {
 }
 
 function build(node, env) {
-  const steps = [[join(ROOT, 'node_modules', 'typescript', 'bin', 'tsc'), '-b'], [join(ROOT, 'tools', 'bundle.ts')]];
+  const steps = [
+    [join(ROOT, 'node_modules', 'typescript', 'bin', 'tsc'), '-b'],
+    [join(ROOT, 'tools', 'bundle.ts')],
+    [join(ROOT, 'tools', 'native', 'build-libbpf.ts'), '--optional'],
+  ];
   for (const step of steps) {
     const { status } = spawnSync(node, step, { cwd: ROOT, stdio: 'inherit', env });
     if (status === 0) continue;

@@ -40,6 +40,7 @@ export function fetchForeignPackages(): string {
 
 /** What guests for arm64 have: the Node of this repository's version, from npm, and Debian's libraries. */
 export function foreignPrograms(): GuestProgram[] {
+  buildForeignLibbpf();
   const debian = fetchForeignPackages();
   const modules = fetchModules();
   const libraries = SHARED.map((name): GuestProgram => {
@@ -57,6 +58,12 @@ export function foreignPrograms(): GuestProgram[] {
     ...libraries,
     { from: join(modules, koffi), to: `/bpfship/${koffi}` },
   ];
+}
+
+/** bpfship's own libbpf for arm64, which guests get with the packages; without a compiler for it they use Debian's. */
+function buildForeignLibbpf(): void {
+  const script = join(ROOT, 'tools', 'native', 'build-libbpf.ts');
+  spawnSync(process.execPath, [script, '--arch=arm64', '--optional'], { stdio: ['ignore', 'ignore', 'inherit'] });
 }
 
 /** npm's packages that hold programs for arm64, of the versions that are in use here. @returns the folder with their node_modules. */

@@ -9,7 +9,7 @@ export function collectRuntimeFiles(): string[] {
   const files: string[] = ['package.json'];
   const modules = new Set<string>();
   for (const workspace of workspaces) {
-    for (const part of ['package.json', 'dist', 'bin'])
+    for (const part of ['package.json', 'dist', 'bin', 'lib'])
       if (existsSync(join(ROOT, workspace, part))) files.push(`${workspace}/${part}`);
     addDependencies(join(ROOT, workspace), modules);
   }

@@ -9,7 +9,7 @@ import {
   rmSync,
   writeFileSync,
 } from 'node:fs';
-import { dirname, join } from 'node:path';
+import { basename, dirname, join } from 'node:path';
 
 /** The repository's cache, which git ignores. */
 export const CACHE: string = join(import.meta.dirname, '..', '..', '.cache');
@@ -71,27 +71,40 @@ export function fetchDebianSource(suite: DebianSuite, name: string, folder: stri
   mkdirSync(dirname(folder), { recursive: true });
   const work = mkdtempSync(`${folder}.part-`);
   try {
-    const place = `${suite}-source`;
-    const apt = prepareApt(suite, place);
-    const attempt = (): string =>
-      command('apt-get', [...apt, 'source', '--download-only', '--tar-only', '--only-source', name], work);
-    try {
-      attempt();
-    } catch {
-      updateLists(place, apt);
-      attempt();
-    }
-    const tars = readdirSync(work).filter((file) => /\.tar\.\w+$/.test(file));
-    const main = tars.find((file) => /\.orig\.tar\.\w+$/.test(file)) ?? tars[0];
-    if (main === undefined) throw new Error(`apt fetched no source of the package ${name}`);
+    const archive = downloadDebianSource(suite, name, work);
     const unpacked = join(work, 'unpacked');
     mkdirSync(unpacked);
-    command('tar', ['-xf', join(work, main), '--strip-components=1', '-C', unpacked], work);
-    writeFileSync(join(unpacked, '.complete'), `${main}\n`);
+    command('tar', ['-xf', archive, '--strip-components=1', '-C', unpacked], work);
+    writeFileSync(join(unpacked, '.complete'), `${basename(archive)}\n`);
     moveFinished(unpacked, folder);
   } finally {
     rmSync(work, { recursive: true, force: true });
   }
+}
+
+/**
+ * Downloads the upstream source of a package of a Debian suite into a folder, as it is.
+ *
+ * @returns the archive's path.
+ * @throws {Error} as {@link fetchDebianPackages}.
+ */
+export function downloadDebianSource(suite: DebianSuite, name: string, folder: string): string {
+  const problem = debianArchiveProblem();
+  if (problem !== undefined) throw new Error(`Debian’s suite ${suite} cannot be read: ${problem}`);
+  const place = `${suite}-source`;
+  const apt = prepareApt(suite, place);
+  const attempt = (): string =>
+    command('apt-get', [...apt, 'source', '--download-only', '--tar-only', '--only-source', name], folder);
+  try {
+    attempt();
+  } catch {
+    updateLists(place, apt);
+    attempt();
+  }
+  const tars = readdirSync(folder).filter((file) => /\.tar\.\w+$/.test(file));
+  const main = tars.find((file) => /\.orig\.tar\.\w+$/.test(file)) ?? tars[0];
+  if (main === undefined) throw new Error(`apt fetched no source of the package ${name}`);
+  return join(folder, main);
 }
 
 /** Downloads, and once more with fresh lists: the archive drops a package as soon as it has a newer one. @returns the packages' names. */

@@ -69,6 +69,11 @@ export const SYSTEM_PACKAGES = {
     isPresent: () => hasCommand('gcc') && existsSync('/usr/include/stdio.h'),
     debian: ['gcc', 'libc6-dev'],
   },
+  gccArm64: {
+    name: 'gcc for arm64',
+    isPresent: () => hasCommand('aarch64-linux-gnu-gcc') && existsSync('/usr/aarch64-linux-gnu/include/stdio.h'),
+    debian: ['gcc-aarch64-linux-gnu', 'libc6-dev-arm64-cross'],
+  },
   elf: { name: 'libelf’s headers', isPresent: () => existsSync('/usr/include/libelf.h'), debian: ['libelf-dev'] },
   util: { name: 'setpriv', isPresent: () => hasCommand('setpriv'), debian: ['util-linux'] },
 } as const satisfies Record<string, SystemPackage>;

@@ -12,7 +12,10 @@ export interface EnvironmentVariable {
 export const ENVIRONMENT: readonly EnvironmentVariable[] = [
   { name: 'BPFSHIP_STATE_DIR', meaning: 'state folder of the node; default /var/lib/bpfship' },
   { name: 'BPFSHIP_BPFFS', meaning: 'folder in a BPF file system for pins; default /sys/fs/bpf/bpfship' },
-  { name: 'BPFSHIP_LIBBPF', meaning: 'the libbpf.so to use' },
+  {
+    name: 'BPFSHIP_LIBBPF',
+    meaning: 'the libbpf.so to use, 1.0 or newer; default: bpfship’s own, else the system’s from 1.3 on',
+  },
   { name: 'BPFSHIP_KEY', meaning: 'default of --key: a key file or env://VARIABLE' },
   { name: 'BPFSHIP_PASSWORD', meaning: 'password of the private key; COSIGN_PASSWORD is read too' },
   { name: 'BPFSHIP_FORMAT', meaning: 'default of --format' },

@@ -31,6 +31,8 @@ export async function readFactsFor(index: BtfIndex): Promise<NodeFacts> {
   return { facts, btf, modules: loadedModules() };
 }
 
+const ORIGINS = { own: 'bpfship’s own', system: 'the system’s', named: 'as named' };
+
 function known(table: Record<string, boolean>): string {
   const answers = Object.values(table);
   return `${answers.filter(Boolean).length} of ${answers.length} asked`;
@@ -49,7 +51,7 @@ export async function readNodeInfo(): Promise<NodeInfo> {
   const facts = await readKernelFacts({ kernel, btf });
   const library = await kernel
     .library()
-    .catch((error: unknown) => ({ version: `not usable: ${(error as Error).message}`, path: '' }));
+    .catch((error: unknown) => ({ version: `not usable: ${(error as Error).message}`, path: '', origin: undefined }));
   const data = {
     kernel: facts.release,
     architecture: facts.architecture,
@@ -61,7 +63,7 @@ export async function readNodeInfo(): Promise<NodeInfo> {
   const text = [
     `Kernel: Linux ${facts.release} (${facts.architecture}, ${facts.byteOrder}-endian)`,
     `BTF: ${facts.btf.available ? `yes, ${facts.btf.size} bytes` : 'no'}`,
-    `libbpf: ${library.version}${library.path === '' ? '' : ` (${library.path})`}`,
+    `libbpf: ${library.version}${library.origin === undefined ? '' : ` (${ORIGINS[library.origin]}, ${library.path})`}`,
     `May load programs: ${facts.privileges.load ? 'yes' : `no: ${facts.privileges.reason ?? 'unknown'}`}`,
     `Program types: ${known(facts.programTypes)}`,
     `Map types: ${known(facts.mapTypes)}`,

@@ -2,14 +2,15 @@ import type { AttachTarget, NetworkInterfaceFacts } from '@bpfship/portability';
 import type { BtfIds } from './native/find-btf-ids.ts';
 import type { DispatcherChange, DispatcherFolders, DispatcherState } from '../xdp-dispatcher/change-dispatcher.ts';
 import type { XdpOccupant } from '../xdp-dispatcher/read-dispatcher.ts';
+import type { LibbpfOrigin } from './native/find-libbpf.ts';
 
 /**
  * Every call that the shim makes into the kernel, behind one interface. The implementation runs libbpf in a worker thread, so that a
  * slow load or an RCU wait never blocks the caller's event loop. Ids are handles of that worker, not kernel ids.
  */
 export interface Kernel extends AsyncDisposable {
-  /** Version of the libbpf in use, e.g. `1.1.2`, and the file it came from. */
-  library(): Promise<{ version: string; path: string }>;
+  /** Version of the libbpf in use, e.g. `1.7`, the file, and whose it is: bpfship’s `own`, the `system`’s or a `named` one. */
+  library(): Promise<{ version: string; path: string; origin: LibbpfOrigin }>;
   /**
    * Answers feature questions as libbpf's probes do; unknown where the right to probe is missing.
    *

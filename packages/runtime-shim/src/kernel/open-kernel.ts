@@ -8,7 +8,7 @@ import { dispatcherBtf } from '../xdp-dispatcher/dispatcher-btf.ts';
 
 /** Options of {@link openKernel}. */
 export interface OpenKernelOptions {
-  /** The libbpf.so to use. Default: `BPFSHIP_LIBBPF`, else the system's. */
+  /** The libbpf.so to use. Default: `BPFSHIP_LIBBPF`, else bpfship’s own, else the system’s where it is new enough. */
   libbpfPath?: string;
 }
 

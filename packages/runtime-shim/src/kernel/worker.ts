@@ -41,7 +41,10 @@ function bpf(): Bpf {
 }
 
 const methods: Record<CallMethod, (...args: never[]) => unknown> = {
-  library: () => ({ version: bpf().native.version, path: bpf().native.path }),
+  library() {
+    const { version, path, origin } = bpf().native;
+    return { version, path, origin };
+  },
   probedFeatures,
   probe(questions: NumberedQuestion[], btfIds: BtfIds = {}) {
     const known = (prober ??= new Prober(bpf()));

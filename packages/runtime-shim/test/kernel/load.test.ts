@@ -11,6 +11,7 @@ describe('libbpf', () => {
     expect(await kernel.library()).toEqual({
       version: expect.stringMatching(/^\d+\.\d+/) as string,
       path: expect.stringContaining('libbpf.so') as string,
+      origin: expect.stringMatching(/^(?:own|system|named)$/) as string,
     });
   });
 

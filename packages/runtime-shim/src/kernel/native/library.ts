@@ -1,17 +1,8 @@
-import { existsSync } from 'node:fs';
 import { arch } from 'node:os';
 import koffi, { type LibraryHandle } from 'koffi';
-import { KernelError } from '../kernel-error.ts';
-
-/** The oldest libbpf whose calls are used as they are: 1.0 settled error returns and section names. */
-const MINIMUM_VERSION: readonly [number, number] = [1, 0];
-const CANDIDATES = [
-  'libbpf.so.1',
-  '/usr/lib/x86_64-linux-gnu/libbpf.so.1',
-  '/usr/lib/aarch64-linux-gnu/libbpf.so.1',
-  '/usr/lib64/libbpf.so.1',
-  '/usr/lib/libbpf.so.1',
-];
+import { findLibbpf, type LibbpfOrigin } from './find-libbpf.ts';
+import { bindNewer, type NewerFunctions } from './newer-functions.ts';
+import { bindOwn, type OwnFunctions } from './own-functions.ts';
 
 const MOUNT_CALL = 'long syscall(long number, intptr_t a, long b, long c, long d, long e)';
 const PERF_EVENT_OPEN = 'long syscall(long number, _In_ void *attr, int pid, int cpu, int group, unsigned long flags)';
@@ -25,6 +16,11 @@ export type Pointer = bigint | null;
 export interface Native {
   readonly version: string;
   readonly path: string;
+  readonly origin: LibbpfOrigin;
+  /** Functions that older versions of libbpf lack, each where this one has it. */
+  readonly newer: NewerFunctions;
+  /** What only bpfship’s own build of libbpf has. */
+  readonly own: OwnFunctions | undefined;
   errno(): number;
   syscall(number: number, command: number, attr: Buffer, size: number): number;
   perfEventOpen(attr: Buffer, pid: number, cpu: number, group: number, flags: number): number;
@@ -78,10 +74,14 @@ export interface Native {
   perfBufferFree(buffer: Pointer): void;
 }
 
-/** Opens libbpf and libc. @throws {KernelError} `ERR_KERNEL_LIBBPF_MISSING`, `ERR_KERNEL_LIBBPF_TOO_OLD`. */
+/**
+ * Opens libbpf and libc.
+ *
+ * @param path - of the libbpf to use. Default: bpfship’s own, else the system’s where it is new enough.
+ * @throws {KernelError} `ERR_KERNEL_LIBBPF_MISSING`, `ERR_KERNEL_LIBBPF_TOO_OLD`.
+ */
 export function openNative(path: string | undefined): Native {
-  const { library, name } = openLibbpf(path);
-  const version = checkVersion(library, name);
+  const { library, path: name, version, origin } = findLibbpf(path);
   const libc = koffi.load('libc.so.6');
   // oxlint-disable-next-line typescript/no-unnecessary-type-parameters -- as in bind()
   const fn = <T>(definition: string): T => bind<T>(library, definition);
@@ -90,6 +90,9 @@ export function openNative(path: string | undefined): Native {
   return {
     version,
     path: name,
+    origin,
+    newer: bindNewer(library),
+    own: bindOwn(library),
     errno: () => koffi.errno(),
     syscall: bind(libc, 'long syscall(long number, int command, _Inout_ void *attr, unsigned int size)'),
     perfEventOpen: openPerfEvent(bind(libc, PERF_EVENT_OPEN)),
@@ -150,45 +153,7 @@ function openPerfEvent(syscall: PerfSyscall): Native['perfEventOpen'] {
   return (attr, pid, cpu, group, flags) => syscall(number, attr, pid, cpu, group, flags);
 }
 
-function checkVersion(library: LibraryHandle, name: string): string {
-  let version: string;
-  try {
-    // libbpf 0.6 brought it; what lacks it is older, or no libbpf.
-    version = bind<() => string>(library, 'const char *libbpf_version_string()')().replace(/^v/, '');
-  } catch (cause) {
-    throw missing(
-      `${name} is no libbpf, or one before 0.6 (${cause instanceof Error ? cause.message : String(cause)})`,
-    );
-  }
-  const [major = 0, minor = 0] = version.split('.').map(Number);
-  if (major > MINIMUM_VERSION[0] || (major === MINIMUM_VERSION[0] && minor >= MINIMUM_VERSION[1])) return version;
-  throw new KernelError(
-    'ERR_KERNEL_LIBBPF_TOO_OLD',
-    `${name} is libbpf ${version}; at least ${MINIMUM_VERSION.join('.')} is needed`,
-    { hint: 'Install a newer libbpf, or name one with BPFSHIP_LIBBPF.' },
-  );
-}
-
 // oxlint-disable-next-line typescript/no-unnecessary-type-parameters -- the C declaration is the type; Native says it in TypeScript
 function bind<T>(library: LibraryHandle, declaration: string): T {
   return library.func(declaration) as unknown as T;
-}
-
-function openLibbpf(path: string | undefined): { library: LibraryHandle; name: string } {
-  const names = path === undefined ? CANDIDATES.filter((name) => !name.startsWith('/') || existsSync(name)) : [path];
-  let last: unknown;
-  for (const name of names) {
-    try {
-      return { library: koffi.load(name), name };
-    } catch (error) {
-      last = error;
-    }
-  }
-  throw missing(`libbpf cannot be opened (${last instanceof Error ? last.message : String(last)})`);
-}
-
-function missing(message: string): KernelError {
-  return new KernelError('ERR_KERNEL_LIBBPF_MISSING', message, {
-    hint: 'Install it, e.g. "apt-get install libbpf1" or "dnf install libbpf", or name the file with BPFSHIP_LIBBPF.',
-  });
 }
