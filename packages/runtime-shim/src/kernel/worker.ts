@@ -9,6 +9,7 @@ import { Bpf } from './native/bpf.ts';
 import { callError } from './native/errno.ts';
 import type { BtfIds } from './native/find-btf-ids.ts';
 import { openNative } from './native/library.ts';
+import { MessageLog } from './native/message-log.ts';
 import { NativeObject } from './native-object.ts';
 import { openStats, programStats } from './program-stats.ts';
 import {
@@ -33,11 +34,15 @@ let nextObject = 1;
 let opened: Bpf | undefined;
 let prober: Prober | undefined;
 let sharingProblem: { answer: string | undefined } | undefined;
+/** What libbpf says of the call under way; only bpfship’s own build hands it over. */
+let messages: MessageLog | undefined;
 
 /** libbpf is opened with the first call, so that its absence is an answer and not a dead worker. */
 function bpf(): Bpf {
-  opened ??= new Bpf(openNative(libbpfPath));
-  return opened;
+  if (opened) return opened;
+  const native = openNative(libbpfPath);
+  if (native.own) messages = new MessageLog(native.own);
+  return (opened = new Bpf(native));
 }
 
 const methods: Record<CallMethod, (...args: never[]) => unknown> = {
@@ -163,7 +168,8 @@ function sendError(id: number, error: unknown): void {
     send({ id, kind: 'error', code: undefined, message, details: {} });
     return;
   }
-  const { code, message, errno, log, details, hint } = error;
+  const { code, message, errno, log, hint } = error;
+  const details = error.details ?? messages?.summary();
   const known = Object.entries({ errno, log, details }).filter(([, value]) => value !== undefined);
   send({ id, kind: 'error', code, message, details: { ...Object.fromEntries(known), hint } });
 }
@@ -173,12 +179,14 @@ function end(): void {
   for (const object of objects.values()) object.close();
   for (const fd of locks) closeSync(fd);
   for (const fd of stats) bpf().native.close(fd);
+  messages?.[Symbol.dispose]();
   opened?.close();
   parentPort?.close();
 }
 
 parentPort?.on('message', (request: Request) => {
   try {
+    messages?.take();
     switch (request.kind) {
       case 'call':
         send({ id: request.id, kind: 'result', result: methods[request.method](...(request.args as never[])) });

@@ -34,6 +34,20 @@ describe('bpfship’s own libbpf', () => {
   });
 });
 
+describe.skipIf(!IS_ROOT)('an error that is only a number', () => {
+  it('is explained by what libbpf says', async () => {
+    await using kernel = openKernel();
+    const source = `
+struct { __uint(type, BPF_MAP_TYPE_ARRAY); __uint(max_entries, 1); __type(key, __u32); __type(value, __u32); __uint(map_flags, BPF_F_NO_PREALLOC); } odd SEC(".maps");
+SEC("raw_tp/sys_enter") int count(void *ctx) { return bpf_map_lookup_elem(&odd, ctx) != 0; }`;
+    await expect(kernel.load({ name: 'test', bytes: compileObject(source) })).rejects.toMatchObject({
+      code: 'ERR_KERNEL_LOAD_REJECTED',
+      errno: 'EINVAL',
+      details: expect.stringMatching(/libbpf: map 'odd': failed to create: -EINVAL/) as string,
+    });
+  });
+});
+
 /** Sends `burst` events of `size` bytes through `events` at each getppid of a process, and counts them in `sent`. */
 function burster(buffer: 'ringbuf' | 'perf', burst: number, size: number): string {
   const map =

@@ -6,6 +6,8 @@ const HEADER = 16;
 const USED = 4;
 const DROPPED = 8;
 const SIZE = 64 * 1024;
+const SUMMARY_LINES = 6;
+const LINE_LENGTH = 300;
 
 /** Collects what libbpf has to say in this thread, bounded: warnings, with which it explains results that are only numbers. */
 export class MessageLog implements Disposable {
@@ -31,6 +33,12 @@ export class MessageLog implements Disposable {
     this.#bytes.writeUInt32LE(0, DROPPED);
     const lines = text.split('\n').flatMap((line) => line.replace(/^libbpf: /, '').trimEnd() || []);
     return dropped === 0 ? lines : [...lines, `… and ${dropped} messages more`];
+  }
+
+  /** The last of the messages since the last time, as lines for people; `undefined` where there are none. */
+  summary(): string | undefined {
+    const lines = this.take().slice(-SUMMARY_LINES);
+    return lines.length === 0 ? undefined : lines.map((line) => `  libbpf: ${line.slice(0, LINE_LENGTH)}`).join('\n');
   }
 
   [Symbol.dispose](): void {
