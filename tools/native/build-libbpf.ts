@@ -12,7 +12,7 @@ import {
   writeFileSync,
 } from 'node:fs';
 import { arch } from 'node:os';
-import { join } from 'node:path';
+import { dirname, join } from 'node:path';
 import { CACHE } from '../machine/debian-archive.ts';
 import { ensureSystemPackages, hasCommand } from '../machine/system-packages.ts';
 import { compileHolder, compileLibrary, type Compiler, OWN_SOURCES } from './compile.ts';
@@ -58,7 +58,8 @@ export async function buildLibbpf(
   return folder;
 }
 
-interface Build {
+/** What is built, and with what. */
+export interface Build {
   architecture: NativeArchitecture;
   compiler: Compiler;
   sources: Sources;
@@ -66,10 +67,10 @@ interface Build {
 }
 
 /** Builds into a folder, which appears whole or not at all. */
-async function buildInto(folder: string, { architecture, compiler, sources, say }: Build): Promise<void> {
+export async function buildInto(folder: string, { architecture, compiler, sources, say }: Build): Promise<void> {
   const begin = performance.now();
-  mkdirSync(join(CACHE, 'native'), { recursive: true });
-  const work = mkdtempSync(join(CACHE, 'native', 'part-'));
+  mkdirSync(dirname(folder), { recursive: true });
+  const work = mkdtempSync(`${folder}.part-`);
   try {
     const result = join(work, 'result');
     for (const part of ['result/lib', 'result/bin', 'objects']) mkdirSync(join(work, part), { recursive: true });
@@ -98,7 +99,7 @@ function digestOfInputs(set: string | undefined): string {
   return hash.digest('hex');
 }
 
-function findCompiler(architecture: NativeArchitecture, say: (line: string) => void): Compiler {
+export function findCompiler(architecture: NativeArchitecture, say: (line: string) => void): Compiler {
   if (architecture !== arch()) {
     if (architecture === 'arm64') ensureSystemPackages(['gccArm64'], say);
     return { program: `${TRIPLETS[architecture]}-gcc`, args: [] };

@@ -6,7 +6,7 @@ import { CACHE, type DebianSuite, downloadDebianSource } from '../machine/debian
 import { hasCommand } from '../machine/system-packages.ts';
 
 /** An archive that is what its digest says, from wherever it comes. */
-interface PinnedArchive {
+export interface PinnedArchive {
   file: string;
   sha256: string;
 }
@@ -62,9 +62,6 @@ const DEBIAN: readonly { part: 'libbpf' | 'elfutils' | 'zlib'; suite: DebianSuit
 ];
 
 const FOLDER = join(CACHE, 'native', 'sources');
-
-/** What is taken in this order; for the digest of what a build is made of. */
-export const SOURCE_SETS: readonly string[] = ['crate', 'debian'];
 
 /**
  * The sources, unpacked: from the crate where Rust’s client is there (its configuration says from which registry), else from Debian 13
@@ -130,8 +127,13 @@ function fetchDebian(): Sources {
   };
 }
 
-/** Downloads, checks and unpacks an archive into a folder of the cache, unless it is there. The folder appears whole or not at all. */
-function unpackOnce(name: string, { file, sha256 }: PinnedArchive, download: (work: string) => string): string {
+/**
+ * Downloads, checks and unpacks an archive into a folder of the cache, unless it is there. The folder appears whole or not at all.
+ *
+ * @param download - gives the path of the archive, which is in a folder that goes away.
+ * @throws {Error} where the archive is another one.
+ */
+export function unpackOnce(name: string, { file, sha256 }: PinnedArchive, download: (work: string) => string): string {
   const folder = join(FOLDER, name.replaceAll('+', '-'));
   if (existsSync(folder)) return folder;
   mkdirSync(FOLDER, { recursive: true });
