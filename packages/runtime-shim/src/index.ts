@@ -37,7 +37,14 @@ export type {
 } from './kernel/kernel.ts';
 export { KernelError, type KernelErrorCode, type KernelErrorDetails } from './kernel/kernel-error.ts';
 export { openKernel, type OpenKernelOptions } from './kernel/open-kernel.ts';
-export type { AttachedProgram, CarriedMap, Switch } from './node/activation.ts';
+export type {
+  AttachedProgram,
+  CarriedMap,
+  RecordedProgram,
+  RecordedStub,
+  Switch,
+  Switching,
+} from './node/activation.ts';
 export { type EvidenceSearch, findEvidence, type FindEvidenceOptions } from './node/find-evidence.ts';
 export {
   findSupplement,
@@ -47,6 +54,7 @@ export {
 } from './node/find-supplement.ts';
 export type { AttachTarget, AttachTargets } from '@bpfship/portability';
 export type {
+  ChangeOptions,
   InstallOptions,
   InstallResult,
   NodeFolders,
@@ -59,7 +67,7 @@ export type { Prefetched } from './node/prefetch.ts';
 export type { PackageSource } from './node/prepare.ts';
 export type { RestoredService, RestoreOutcome } from './node/restore.ts';
 export { type InstalledService, ShimNode } from './node/shim-node.ts';
-export type { RunState, ServiceStatus, ServiceSummary } from './node/status.ts';
+export type { ProgramStatus, RunState, ServiceStatus, ServiceSummary } from './node/status.ts';
 export type { InstallProgress, StepName } from './node/steps.ts';
 export { parseValues, type Values } from './node/values-file.ts';
 export { EventBatch } from './observe/events/event-batch.ts';

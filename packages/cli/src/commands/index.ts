@@ -19,6 +19,7 @@ import { createRestoreCommand, createRollbackCommand, createUninstallCommand } f
 import { createRunCommand } from './run.ts';
 import { createInfoCommand, createSearchCommand } from './search.ts';
 import { createSignCommand } from './sign.ts';
+import { createAttachCommand, createStartCommand, createStopCommand } from './start-stop.ts';
 import { createSupplementCommand } from './supplement.ts';
 import { createVerifyCommand } from './verify.ts';
 import { createVersionCommand } from './version.ts';
@@ -56,6 +57,9 @@ export const commands: readonly CommandEntry[] = [
   { group: 'Node', create: createUpgradeCommand },
   { group: 'Node', create: createRollbackCommand },
   { group: 'Node', create: createRestoreCommand },
+  { group: 'Node', create: createAttachCommand },
+  { group: 'Node', create: createStopCommand },
+  { group: 'Node', create: createStartCommand },
   { group: 'Node', create: createUninstallCommand },
   { group: 'Hub', create: createSearchCommand },
   { group: 'Hub', create: createInfoCommand },

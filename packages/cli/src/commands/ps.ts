@@ -4,6 +4,7 @@ import { addExamples } from '../options/examples.ts';
 import { addNodeOptions, checkServiceName, type NodeOptionValues, openLocalNode } from '../options/node-options.ts';
 import { formatEvent } from '../terminal/format-event.ts';
 import { table } from '../terminal/table.ts';
+import type { Switching } from '@bpfship/runtime-shim';
 
 /** Entries of one map that `status --maps` shows. */
 const MAP_ENTRIES = 20;
@@ -81,8 +82,8 @@ export function createStatusCommand(getContext: GetContext): Command {
       ),
       'Programs:',
       ...status.programs.map(
-        ({ name: program, hook, id, state }) =>
-          `  ${program} at ${hook}${id === undefined ? '' : `, id ${id}`}, ${state}`,
+        ({ name: program, hook, id, state, switching }) =>
+          `  ${program} at ${hook}${id === undefined ? '' : `, id ${id}`}, ${state}${describeSwitching(switching)}`,
       ),
       'Maps:',
       ...status.maps.flatMap((map) => [
@@ -96,4 +97,11 @@ export function createStatusCommand(getContext: GetContext): Command {
       brief: status.state,
     });
   });
+}
+
+/** How a program gives way to another one in an upgrade. */
+function describeSwitching(switching: Switching | undefined): string {
+  if (switching === undefined) return '';
+  const words = { 'in-place': 'in place', stub: 'by a stub', overlap: 'by overlap' };
+  return `, switches ${words[switching.way]}${switching.why === undefined ? '' : ` (${switching.why})`}`;
 }

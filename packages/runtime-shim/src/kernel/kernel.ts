@@ -55,6 +55,8 @@ export interface Kernel extends AsyncDisposable {
   close(object: number): Promise<void>;
   /** The instructions of a program of a loaded object as the kernel got them, 8 bytes each, its functions behind one another. */
   programInstructions(object: number, program: string): Promise<Uint8Array>;
+  /** Lets a loaded object take a pinned program for its own one of that name: what it attaches from then on is the pinned one. */
+  usePinned(object: number, program: string, programPin: string): Promise<void>;
   /** Makes and pins the selector of a service's stubs, which names slot 0 at first; nothing where it is pinned already. */
   makeSelector(pin: string): Promise<void>;
   /** The slot that the stubs go on in; `undefined` where no selector is pinned. */

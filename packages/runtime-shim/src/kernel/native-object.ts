@@ -19,6 +19,8 @@ import { makeComponent, prepareTwin } from '../xdp-dispatcher/load-component.ts'
 import { withTrialDispatcher } from '../xdp-dispatcher/load-dispatcher.ts';
 import { summarizeVerifierLog } from './verifier-log.ts';
 
+/** include/uapi/asm-generic/fcntl.h; the same on every machine that Node knows. */
+const O_CLOEXEC = 0o2000000;
 /** Bytes of verifier log that are kept of a rejected program. */
 const LOG_SIZE = 1024 * 1024;
 /** Size of `struct bpf_object_open_opts` as libbpf 1.0 has it; newer versions accept it. */
@@ -125,6 +127,15 @@ export class NativeObject {
     const address = this.#native.programInstructions(program);
     const size = this.#native.programInstructionCount(program) * 8;
     return address === null ? new Uint8Array() : new Uint8Array(koffi.view(address, size).slice(0));
+  }
+
+  /** Puts a pinned program behind the descriptor that libbpf has of its own; that one goes. */
+  usePinned(name: string, pin: string): void {
+    const own = this.programFd(name);
+    this.#bpf.withPinned(pin, (fd) => {
+      if (this.#native.duplicate(fd, own, O_CLOEXEC) >= 0) return;
+      throw callError('ERR_KERNEL_CALL', `taking ${pin} for program "${name}"`, -this.#native.errno());
+    });
   }
 
   /** The descriptor of a map. */

@@ -43,6 +43,7 @@ export function openKernel(options: OpenKernelOptions = {}): Kernel {
     cleanXdpDispatchers: (folders) => call('cleanXdpDispatchers', folders),
     close: (object) => call('close', object),
     programInstructions: (object, program) => call('programInstructions', object, program),
+    usePinned: (object, program, pin) => call('usePinned', object, program, pin),
     makeSelector: (pin) => call('makeSelector', pin),
     readSelector: (pin) => call('readSelector', pin),
     writeSelector: (pin, slot) => call('writeSelector', pin, slot),

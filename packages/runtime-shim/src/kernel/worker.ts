@@ -108,6 +108,7 @@ const methods: Record<CallMethod, (...args: never[]) => unknown> = {
     objects.delete(id);
   },
   programInstructions: (id: number, program: string) => objectOf(id).programInstructions(program),
+  usePinned: (id: number, program: string, pin: string) => objectOf(id).usePinned(program, pin),
   makeSelector: (pin: string) => makeSelector(bpf(), pin),
   readSelector: (pin: string) => readSelector(bpf(), pin),
   writeSelector: (pin: string, slot: number) => writeSelector(bpf(), pin, slot),

@@ -50,15 +50,7 @@ async function loadAndPin(
 ): Promise<{ loaded: LoadedObject; maps: CarriedMap[] }> {
   mkdirSync(pins.maps, { recursive: true, mode: 0o700 });
   const reuseMaps = running ? await reusableMaps(kernel, pins, next, running) : {};
-  const loaded = await withBtfFile(next.supplement, (file) =>
-    kernel.load({
-      name: next.variant.name,
-      bytes: next.object,
-      reuseMaps,
-      variables: parameterVariables(next.object, next.index, next.parameters),
-      ...(file === undefined ? {} : { customBtfPath: file }),
-    }),
-  );
+  const loaded = await loadGeneration({ kernel, next }, reuseMaps);
   // A second close, after the first has done its work, is no matter.
   undoing.push('closing the object', () => kernel.close(loaded.id).catch(() => undefined));
   undoing.push('removing its pins', async () => {
@@ -71,6 +63,22 @@ async function loadAndPin(
   const programs = Object.fromEntries(loaded.programs.map(({ name }) => [name, pins.program(next.id, name)]));
   await kernel.pinObject(loaded.id, { maps: {}, programs });
   return { loaded, maps };
+}
+
+/** Loads the object of a generation. @param reuseMaps - maps that are pinned already: name → pin. */
+export function loadGeneration(
+  { kernel, next }: Pick<ActivateOptions, 'kernel' | 'next'>,
+  reuseMaps: Record<string, string>,
+): Promise<LoadedObject> {
+  return withBtfFile(next.supplement, (file) =>
+    kernel.load({
+      name: next.variant.name,
+      bytes: next.object,
+      reuseMaps,
+      variables: parameterVariables(next.object, next.index, next.parameters),
+      ...(file === undefined ? {} : { customBtfPath: file }),
+    }),
+  );
 }
 
 /** The loader takes BTF by its path: a file that only this process's user can read, for as long as it loads. */

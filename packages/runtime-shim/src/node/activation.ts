@@ -8,7 +8,7 @@ import type { ServicePins } from './pins.ts';
 import type { StepTimer } from './steps.ts';
 
 /** How a program came to its hook. */
-export type Switch = 'attached' | 'in-place' | 'stub' | 'overlap';
+export type Switch = 'attached' | 'in-place' | 'stub' | 'overlap' | 'kept';
 
 /**
  * How a program gives way to the next one at its hook, without an event lost. `in-place`: the kernel puts the other program into the link.
@@ -29,7 +29,7 @@ export interface RecordedStub extends StubShape {
 
 /** A program at its hook; a program with several targets is there for each. */
 export interface AttachedProgram extends RecordedProgram {
-  /** `attached`: there was none before. `in-place`: the running link got the new program. `stub`: a stub went on in it. `overlap`: attached before the old one was detached. */
+  /** `attached`: there was none before. `in-place`: the running link got the new program. `stub`: a stub went on in it. `overlap`: attached before the old one was detached. `kept`: it was there and stays. */
   switched: Switch;
 }
 

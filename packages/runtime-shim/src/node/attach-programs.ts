@@ -16,8 +16,8 @@ export interface AttachedGeneration {
 }
 
 /** What attaching works with. */
-interface Attaching {
-  options: ActivateOptions;
+export interface Attaching {
+  options: Pick<ActivateOptions, 'kernel' | 'pins' | 'next' | 'running'>;
   /** Handle of the loaded object. */
   object: number;
   undoing: UndoList;
@@ -34,16 +34,16 @@ export async function attachPrograms(
 ): Promise<AttachedGeneration> {
   const { kernel, pins, next, running } = options;
   const slot = await nextSlot(kernel, pins);
-  const places = await placeStubs(options, loaded, undoing);
+  const reusable = running?.programs ?? [];
+  const places = await placeStubs(
+    { kernel, pins, next, attachments: next.attachments, slot, reusable, staying: [], undoing },
+    loaded,
+  );
   const attaching = { options, object: loaded.id, undoing };
   const isLoaded = new Set(loaded.programs.map(({ name }) => name));
   const programs: AttachedProgram[] = [];
-  const together = switchesTogether(next);
   for (const attachment of next.attachments.filter(({ name }) => isLoaded.has(name))) {
-    const place = places.get(attachment.key);
-    const behind = place && 'stub' in place ? await attachStub(attaching, attachment, place) : place;
-    if (together && !(behind && 'switched' in behind)) throw notTogether(attachment, behind);
-    programs.push(behind && 'switched' in behind ? behind : await attachItself(attaching, attachment, behind?.why));
+    programs.push(await attachOne(attaching, attachment, places.get(attachment.key)));
   }
   const hasStubs = [...programs, ...(running?.programs ?? [])].some(({ stub }) => stub !== undefined);
   if (!hasStubs || (await kernel.readSelector(pins.selector)) === undefined) return { programs };
@@ -54,6 +54,18 @@ export async function attachPrograms(
   });
   await kernel.writeSelector(pins.selector, slot);
   return { programs, slot };
+}
+
+/** Brings one program to its hook. @param place - its stub, or why it has none. */
+export async function attachOne(
+  attaching: Attaching,
+  attachment: Attachment,
+  place: PlacedStub | { why: string } | undefined,
+): Promise<AttachedProgram> {
+  const behind = place && 'stub' in place ? await attachStub(attaching, attachment, place) : place;
+  if (behind && 'switched' in behind) return behind;
+  if (switchesTogether(attaching.options.next)) throw notTogether(attachment, behind);
+  return attachItself(attaching, attachment, behind?.why);
 }
 
 /**
@@ -89,7 +101,7 @@ async function attachStub(
 
 /** Puts a stub into the running link of a program without one, in front of that program: where a service begins to switch as a whole. */
 async function takeLink(
-  { kernel, pins, running }: ActivateOptions,
+  { kernel, pins, running }: Attaching['options'],
   before: RecordedProgram,
   { stub }: { stub: { key: string } },
   undoing: UndoList,

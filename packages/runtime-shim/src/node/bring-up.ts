@@ -199,10 +199,10 @@ function newGeneration(
   { descriptor, index, signer, supplement, parameters }: PreparedPackage,
   { variant, layer, architecture }: Verdict,
   attach: AttachTargets,
-  { programs, slot }: Activation,
+  activation: Activation,
   source: string,
 ): Generation {
-  return {
+  const generation: Generation = {
     id,
     version: index.version,
     variant,
@@ -215,14 +215,20 @@ function newGeneration(
     kernel: release(),
     attach,
     ...(Object.keys(parameters).length === 0 ? {} : { parameters }),
-    programs: programs.map(recorded),
-    ...(slot === undefined ? {} : { slot }),
+    programs: [],
     created: new Date().toISOString(),
   };
+  return withPrograms(generation, activation);
+}
+
+/** A generation as the state keeps it, with what an activation has attached. */
+export function withPrograms(generation: Generation, { programs, slot }: Activation): Generation {
+  const { slot: _before, ...kept } = generation;
+  return { ...kept, programs: programs.map(recorded), ...(slot === undefined ? {} : { slot }) };
 }
 
 /** What the state keeps of a program at its hook. */
-export function recorded({ switched: _switched, ...program }: AttachedProgram): RecordedProgram {
+function recorded({ switched: _switched, ...program }: AttachedProgram): RecordedProgram {
   return program;
 }
 

@@ -33,13 +33,18 @@ export interface UpgradeOptions extends InstallOptions {
   service: string;
 }
 
-/** Options of `ShimNode.rollback`. */
-export interface RollbackOptions {
+/** Options of changes of an installed service. */
+export interface ChangeOptions {
   service: string;
-  /** Id of the generation to go back to. Default: the newest before the current one. */
-  to?: number;
+  /** Hears of every step that is done. */
   onStep?: (progress: InstallProgress) => void;
   signal?: AbortSignal;
+}
+
+/** Options of `ShimNode.rollback`. */
+export interface RollbackOptions extends ChangeOptions {
+  /** Id of the generation to go back to. Default: the newest before the current one. */
+  to?: number;
 }
 
 /** What an install, upgrade or rollback did. */

@@ -4,7 +4,7 @@ import type { Kernel } from '../kernel/kernel.ts';
 import type { RecordedProgram } from './activation.ts';
 import { namesIn, pinnedGenerations, type ServicePins } from './pins.ts';
 import { recoverStubs } from './stubs/recover-stubs.ts';
-import { linkPinOf, removeStubs } from './stubs/stub-pins.ts';
+import { linkPinOf, removeStubs, stubsOf } from './stubs/stub-pins.ts';
 import type { Generation } from './state-schema.ts';
 
 /**
@@ -12,9 +12,15 @@ import type { Generation } from './state-schema.ts';
  * state calls current is made whole, everything else is detached and removed.
  *
  * @param current - the generation that runs by the state; `undefined` where the service is not installed.
+ * @param stopped - whether its programs are to be at no hook. Default: they are to be at theirs.
  * @returns what was done, a line each; nothing where all was well.
  */
-export async function recover(kernel: Kernel, pins: ServicePins, current: Generation | undefined): Promise<string[]> {
+export async function recover(
+  kernel: Kernel,
+  pins: ServicePins,
+  current: Generation | undefined,
+  stopped = false,
+): Promise<string[]> {
   const done: string[] = [];
   if (current) {
     for (const name of namesIn(pins.replacedMaps(current.id))) {
@@ -22,14 +28,22 @@ export async function recover(kernel: Kernel, pins: ServicePins, current: Genera
       done.push(`map ${name} was given back to generation ${current.id}`);
     }
   }
+  if (current && stopped) {
+    const left = await removeLinksOf(kernel, pins, current.id);
+    for (const name of left) done.push(`${name}, which an interrupted command left attached, was detached`);
+  }
   const kept = current ? await linkIds(kernel, pins, current.id, current.programs) : new Set<number>();
-  if (current) done.push(...(await recoverStubs(kernel, pins, current, kept)));
+  if (current && !stopped) done.push(...(await recoverStubs(kernel, pins, current, kept)));
   for (const id of pinnedGenerations(pins)) {
     if (id === current?.id) continue;
     await removeGeneration(kernel, pins, id, kept);
     done.push(`what an interrupted command left of generation ${id} was removed`);
   }
-  if (current) return [...done, ...(await correctPrograms(kernel, pins, current))];
+  if (current) {
+    const left = stopped ? [] : await removeLinksBut(kernel, pins, current.id, current.programs);
+    for (const name of left) done.push(`${name}, which an interrupted command left attached, was detached`);
+    return [...done, ...(await correctPrograms(kernel, pins, current))];
+  }
   if (existsSync(pins.root)) {
     await removeStubs(kernel, pins);
     rmSync(pins.root, { recursive: true, force: true });
@@ -48,8 +62,19 @@ export async function linkIds(
   const folder = pins.links(id);
   const own = namesIn(folder).map((name) => join(folder, name));
   const held = [...own, ...programs.map((program) => linkPinOf(pins, id, program))];
-  const links = await Promise.all(held.map((pin) => kernel.inspectPin(pin)));
+  return idsOf(kernel, held);
+}
+
+async function idsOf(kernel: Kernel, pinned: Iterable<string>): Promise<Set<number>> {
+  const links = await Promise.all([...pinned].map((pin) => kernel.inspectPin(pin)));
   return new Set(links.flatMap((link) => (link ? [link.id] : [])));
+}
+
+/** @param kept - ids of links that are only unpinned. */
+async function removeLink(kernel: Kernel, pin: string, kept: ReadonlySet<number>): Promise<void> {
+  const link = await kernel.inspectPin(pin);
+  if (link && kept.has(link.id)) rmSync(pin, { force: true });
+  else await kernel.removeLink(pin);
 }
 
 /**
@@ -63,13 +88,33 @@ export async function removeGeneration(
   id: number,
   kept: ReadonlySet<number>,
 ): Promise<void> {
+  for (const name of namesIn(pins.links(id))) await removeLink(kernel, join(pins.links(id), name), kept);
+  rmSync(pins.generation(id), { recursive: true, force: true });
+}
+
+/** Detaches all programs of a generation, and the service's stubs. @returns names of the pins that were removed. */
+export function removeLinksOf(kernel: Kernel, pins: ServicePins, id: number): Promise<string[]> {
+  return removeLinksBut(kernel, pins, id, []);
+}
+
+/** Detaches what is at hooks of a generation, and stubs of the service, that none of some programs stands for. @returns names of pins. */
+export async function removeLinksBut(
+  kernel: Kernel,
+  pins: ServicePins,
+  id: number,
+  programs: readonly RecordedProgram[],
+): Promise<string[]> {
+  const wanted = new Set(programs.map((program) => linkPinOf(pins, id, program)));
+  const kept = await idsOf(kernel, wanted);
+  const removed: string[] = [];
   for (const name of namesIn(pins.links(id))) {
     const pin = join(pins.links(id), name);
-    const link = await kernel.inspectPin(pin);
-    if (link && kept.has(link.id)) rmSync(pin, { force: true });
-    else await kernel.removeLink(pin);
+    if (wanted.has(pin)) continue;
+    await removeLink(kernel, pin, kept);
+    removed.push(name);
   }
-  rmSync(pins.generation(id), { recursive: true, force: true });
+  const stubs = new Set(stubsOf(programs).map(({ key }) => key));
+  return [...removed, ...(await removeStubs(kernel, pins, stubs, kept))];
 }
 
 /** A link that was switched in place runs the program of a generation that never came to be. */

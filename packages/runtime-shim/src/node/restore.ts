@@ -8,7 +8,7 @@ import { KernelError } from '../kernel/kernel-error.ts';
 import { ShimError } from '../shim-error.ts';
 import { activate } from './activate.ts';
 import { attachmentsOf, checkAttachTargets, openPatterns } from './attach-targets.ts';
-import { type BringUpContext, isRejection, record, recorded, runningGeneration } from './bring-up.ts';
+import { type BringUpContext, isRejection, record, runningGeneration, withPrograms } from './bring-up.ts';
 import { variantOf } from './prepare.ts';
 import { resolveTargets } from './resolve-targets.ts';
 import { currentGeneration, type Generation, type ServiceState } from './state-schema.ts';
@@ -41,6 +41,7 @@ export async function lookAt(context: BringUpContext, state: ServiceState): Prom
   const generation = currentGeneration(state);
   const stored = await readStoredPackage(context.store, generation);
   const status = await describeStatus(context.kernel, state, stored, context.pins);
+  if (status.state === 'stopped') return outcomeOf(state.name, 'stopped', generation, []);
   return status.state === 'attached' ? outcomeOf(state.name, 'running', generation, []) : undefined;
 }
 
@@ -53,6 +54,7 @@ export async function lookAt(context: BringUpContext, state: ServiceState): Prom
 export async function restoreService(context: BringUpContext, state: ServiceState): Promise<RestoredService> {
   const { store, kernel, pins } = context;
   const before = currentGeneration(state);
+  if (state.stopped) return outcomeOf(state.name, 'stopped', before, []);
   const { manifest, index, variant } = await readStoredPackage(store, before);
   const { programs } = await describeStatus(kernel, state, { index, variant }, pins);
   const gone = programs.filter(({ state: at }) => at === 'detached');
@@ -192,16 +194,16 @@ async function bringBack(
     timer,
   });
   const { supplement: had, architecture: _architecture, ...rest } = before;
-  const generation: Generation = {
+  const changed: Generation = {
     ...rest,
     id,
     variant: verdict.variant,
     layer: verdict.layer,
     ...(verdict.architecture === undefined ? {} : { architecture: verdict.architecture }),
     ...(had === undefined || supplement === undefined ? {} : { supplement: had }),
-    programs: activation.programs.map(recorded),
     ...(id === before.id ? {} : { created: new Date().toISOString() }),
   };
+  const generation = withPrograms(changed, activation);
   // The same variant under a new number takes the place of the old one: going back to it would be going nowhere.
   const others = state.generations.filter((other) => other.id !== before.id || !same);
   const generations = [...others, generation].sort((a, b) => a.id - b.id);

@@ -1,7 +1,7 @@
 import { ShimError } from '../shim-error.ts';
 import { activate } from './activate.ts';
 import { attachmentsOf, checkAttachTargets, openPatterns } from './attach-targets.ts';
-import { type BringUpContext, record, recorded, resultOf, runningGeneration } from './bring-up.ts';
+import { type BringUpContext, record, resultOf, runningGeneration, withPrograms } from './bring-up.ts';
 import type { InstallResult } from './node-options.ts';
 import type { Generation, ServiceState } from './state-schema.ts';
 import { resolveTargets } from './resolve-targets.ts';
@@ -36,12 +36,11 @@ export async function rollBack(
     running,
     timer,
   });
-  const { slot: _before, ...kept } = target;
-  const { programs, slot } = activation;
-  const changed = { ...kept, programs: programs.map(recorded), ...(slot === undefined ? {} : { slot }) };
+  const changed = withPrograms(target, activation);
+  const { stopped: _stopped, ...kept } = state;
   const generations = state.generations.map((generation) => (generation.id === id ? changed : generation));
   const warnings = await record(activation, timer, `generation ${id}`, () =>
-    states.write({ ...state, current: id, generations }),
+    states.write({ ...kept, current: id, generations }),
   );
   return resultOf(state.name, changed, activation, timer, {
     rejected: [],

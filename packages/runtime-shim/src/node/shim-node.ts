@@ -15,16 +15,25 @@ import { bringUp, type BringUpContext } from './bring-up.ts';
 import { ensureBpffs, releaseBpffs } from './bpffs.ts';
 import { collectGarbage } from './collect-garbage.ts';
 import { entryDecoder } from './decode-map.ts';
-import type { InstallOptions, InstallResult, NodeFolders, RollbackOptions, UpgradeOptions } from './node-options.ts';
+import type {
+  ChangeOptions,
+  InstallOptions,
+  InstallResult,
+  NodeFolders,
+  RollbackOptions,
+  UpgradeOptions,
+} from './node-options.ts';
 import { withNodeLock } from './node-lock.ts';
 import type { ParameterValues } from './parameters.ts';
 import { type ServicePins, servicePins } from './pins.ts';
 import { type Prefetched, prefetchVariants } from './prefetch.ts';
 import { type PreparedPackage, preparePackage } from './prepare.ts';
+import { reattach, requireRunning, stopService } from './reattach.ts';
 import { recover } from './recover.ts';
 import { lookAt, restoreFailed, restoreService, type RestoredService } from './restore.ts';
 import { rollBack } from './roll-back.ts';
 import { describeStatus, type ServiceStatus, type ServiceSummary, summarize } from './status.ts';
+import { linkPinOf } from './stubs/stub-pins.ts';
 import { StateFiles } from './state-files.ts';
 import { currentGeneration, type Generation, type ServiceState } from './state-schema.ts';
 import { StepTimer } from './steps.ts';
@@ -116,6 +125,27 @@ export class ShimNode implements AsyncDisposable {
     return this.#change(service, signal, async (context) => rollBack(context, await this.#require(service), to, timer));
   }
 
+  /** Detaches the programs of a service. They and its maps stay in the kernel, until it is started. */
+  stop({ service, signal }: { service: string; signal?: AbortSignal }): Promise<void> {
+    return this.#exclusively(signal, async () => stopService(this.#context(service), await this.#require(service)));
+  }
+
+  /** Brings a stopped service back to its hooks, from the local store and without a network; nothing where it runs. */
+  async start(options: ChangeOptions): Promise<InstallResult> {
+    return this.#reattach(options, undefined);
+  }
+
+  /**
+   * Changes where a running service attaches: programs come to new targets and leave others, in one transaction, and those that stay are not
+   * touched. Entries that `attach` does not have stay as they are; without it, patterns are looked up again, e.g. when an interface has come.
+   *
+   * @throws {ShimError} `ERR_SHIM_STOPPED`, `ERR_SHIM_ATTACH_TARGET`.
+   */
+  async setTargets({ attach, ...options }: ChangeOptions & { attach?: AttachTargets }): Promise<InstallResult> {
+    requireRunning(await this.#require(options.service));
+    return this.#reattach(options, attach);
+  }
+
   /** Detaches a service, removes its pins, and forgets it. */
   uninstall({ service, signal }: { service: string; signal?: AbortSignal }): Promise<void> {
     return this.#exclusively(signal, async () => {
@@ -193,9 +223,10 @@ export class ShimNode implements AsyncDisposable {
   /** Names of services that should run and are not wholly in the kernel: one question to the kernel for all. What has a damaged state is left out. */
   async incomplete(): Promise<string[]> {
     const wanted = (await this.#states.readable()).flatMap((state) => {
+      if (state.stopped) return [];
       const { id, programs } = currentGeneration(state);
       const pins = this.#pins(state.name);
-      return programs.map((program) => ({ service: state.name, pin: pins.link(id, program.key) }));
+      return programs.map((program) => ({ service: state.name, pin: linkPinOf(pins, id, program) }));
     });
     const links = await this.#kernel.inspectPins(wanted.map(({ pin }) => pin));
     const gone = wanted.filter((_one, i) => {
@@ -290,6 +321,19 @@ export class ShimNode implements AsyncDisposable {
     return { ...result, steps: timer.steps, warnings: [...result.warnings, ...warnings] };
   }
 
+  async #reattach(
+    { service, signal, onStep }: ChangeOptions,
+    attach: AttachTargets | undefined,
+  ): Promise<InstallResult> {
+    const timer = new StepTimer(onStep);
+    await this.#require(service);
+    return this.#change(service, signal, async (context) => {
+      const state = await this.#require(service);
+      const targets = attach && { ...currentGeneration(state).attach, ...withoutEmpty(attach) };
+      return reattach(context, state, targets, timer);
+    });
+  }
+
   /** Changes a service under the node's lock, after what an interrupted command may have left was put right. */
   #change<T extends { warnings: string[] }>(
     service: string,
@@ -301,7 +345,12 @@ export class ShimNode implements AsyncDisposable {
       const state = await this.#states.read(service);
       ensureBpffs(bpffsDir, stateDir);
       try {
-        const recovered = await recover(this.#kernel, this.#pins(service), state && currentGeneration(state));
+        const recovered = await recover(
+          this.#kernel,
+          this.#pins(service),
+          state && currentGeneration(state),
+          state?.stopped,
+        );
         const result = await action(this.#context(service), state);
         return { ...result, warnings: [...recovered, ...result.warnings] };
       } catch (error) {

@@ -19,6 +19,8 @@ export interface ServiceState {
   name: string;
   /** Id of the generation that runs. */
   current: number;
+  /** Its programs were detached on request, until somebody starts it. */
+  stopped?: true;
   /** Oldest first; kept for rollback. */
   generations: Generation[];
 }
@@ -84,6 +86,7 @@ export const ServiceStateSchema: z.ZodType<ServiceState> = z
     schemaVersion: z.literal(1),
     name: ServiceName,
     current: GenerationId,
+    stopped: z.literal(true).exactOptional(),
     generations: z
       .array(
         z.object({

@@ -7,8 +7,8 @@ import { linkPinOf } from './stubs/stub-pins.ts';
 import type { ServicePins } from './pins.ts';
 import { currentGeneration, type ServiceState } from './state-schema.ts';
 
-/** `attached`: every link is there. `degraded`: some are gone. `detached`: all are gone, as after a reboot. */
-export type RunState = 'attached' | 'degraded' | 'detached';
+/** `attached`: every link is there. `degraded`: some are gone. `detached`: all are gone, as after a reboot. `stopped`: on request. */
+export type RunState = 'attached' | 'degraded' | 'detached' | 'stopped';
 
 /** One line of `bpfship ps`. */
 export interface ServiceSummary {
@@ -57,7 +57,7 @@ export function summarize(state: ServiceState, pins: ServicePins): ServiceSummar
     version,
     variant,
     generation: id,
-    state: runState(attached, programs.length),
+    state: state.stopped ? 'stopped' : runState(attached, programs.length),
     programs: attached,
     digest: manifest.digest,
   };
@@ -88,7 +88,7 @@ export async function describeStatus(
   const attached = programs.filter((program) => program.state === 'attached').length;
   return {
     ...summary,
-    state: runState(attached, programs.length),
+    state: state.stopped ? 'stopped' : runState(attached, programs.length),
     source: generation.source,
     ...(generation.signer === undefined ? {} : { signer: generation.signer }),
     parameters: describeParameters(index, generation.parameters),

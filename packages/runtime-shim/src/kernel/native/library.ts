@@ -31,6 +31,8 @@ export interface Native {
   send(socket: number, bytes: Buffer, size: number, flags: number): number;
   receive(socket: number, bytes: Buffer, size: number, flags: number): number;
   close(fd: number): number;
+  /** dup3(2). */
+  duplicate(fd: number, onto: number, flags: number): number;
   setResourceLimit(resource: number, limits: Buffer): number;
   flock(fd: number, operation: number): number;
   ifNameToIndex(name: string): number;
@@ -101,6 +103,7 @@ export function openNative(path: string | undefined): Native {
     send: bind(libc, 'long send(int fd, _In_ void *buffer, size_t size, int flags)'),
     receive: bind(libc, 'long recv(int fd, _Out_ void *buffer, size_t size, int flags)'),
     close: bind(libc, 'int close(int fd)'),
+    duplicate: bind(libc, 'int dup3(int fd, int onto, int flags)'),
     setResourceLimit: bind(libc, 'int setrlimit(int resource, _In_ void *limits)'),
     flock: bind(libc, 'int flock(int fd, int operation)'),
     ifNameToIndex: bind(libc, 'unsigned int if_nametoindex(const char *name)'),

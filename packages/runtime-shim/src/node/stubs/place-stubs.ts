@@ -1,7 +1,7 @@
 import { mkdirSync } from 'node:fs';
 import type { Kernel, LoadedObject, StubOptions } from '../../kernel/kernel.ts';
 import { KernelError } from '../../kernel/kernel-error.ts';
-import type { ActivateOptions, NewGeneration, RecordedStub } from '../activation.ts';
+import type { NewGeneration, RecordedProgram, RecordedStub } from '../activation.ts';
 import type { Attachment } from '../attachment.ts';
 import type { ServicePins } from '../pins.ts';
 import type { UndoList } from '../undo-list.ts';
@@ -18,12 +18,24 @@ export interface PlacedStub {
 /** By key of the attachment: its stub, or why it has none. Hooks that get none are left out. */
 export type StubPlaces = ReadonlyMap<string, PlacedStub | { why: string }>;
 
-/** What a change of the stubs works with. */
-interface Placing {
-  options: ActivateOptions;
-  /** The slot that comes next. */
+/** What is to be put behind stubs. */
+export interface StubsToPlace {
+  kernel: Kernel;
+  pins: ServicePins;
+  next: NewGeneration;
+  /** Those of its attachments that are to get stubs. */
+  attachments: readonly Attachment[];
+  /** The slot to put programs in. */
   slot: number;
+  /** Programs whose stubs may serve again. */
+  reusable: readonly RecordedProgram[];
+  /** Programs whose stubs stay as they are. */
+  staying: readonly RecordedProgram[];
   undoing: UndoList;
+}
+
+/** A change of the stubs under way. */
+interface Placing extends StubsToPlace {
   places: Map<string, PlacedStub | { why: string }>;
 }
 
@@ -38,23 +50,18 @@ export async function nextSlot(kernel: Kernel, pins: ServicePins): Promise<0 | 1
 }
 
 /**
- * Puts the programs of a loaded generation behind stubs, in the slot that no stub goes on in yet: nothing changes for events. Stubs that
- * are at their hooks already serve again where they fit; others are made.
+ * Puts the programs of a loaded generation behind stubs. In the slot that no stub goes on in yet, nothing changes for events. Stubs that are at
+ * their hooks already serve again where they fit; others are made.
  */
-export async function placeStubs(
-  options: ActivateOptions,
-  loaded: LoadedObject,
-  undoing: UndoList,
-): Promise<StubPlaces> {
-  const { kernel, pins, next } = options;
+export async function placeStubs(options: StubsToPlace, loaded: LoadedObject): Promise<StubPlaces> {
+  const { kernel, next, attachments } = options;
   const together = switchesTogether(next);
-  const slot = await nextSlot(kernel, pins);
-  const placing: Placing = { options, slot, undoing, places: new Map() };
+  const placing: Placing = { ...options, places: new Map() };
   const isLoaded = new Set(loaded.programs.map(({ name }) => name));
   const shapes = new Map<string, StubShape | { why: string }>();
   const missing: { attachment: Attachment; shape: StubShape }[] = [];
   const taken = new Set<string>();
-  for (const attachment of next.attachments) {
+  for (const attachment of attachments) {
     const { name, key, program } = attachment;
     if (!isLoaded.has(name) || !switchesByStub(program, together)) continue;
     const shape = shapes.get(name) ?? stubShapeOf(program, await kernel.programInstructions(loaded.id, name));
@@ -68,13 +75,13 @@ export async function placeStubs(
 
 /** Puts a program behind a stub that is at its hook already. @returns whether there is one that fits. */
 async function useAgain(
-  { options: { kernel, pins, next, running }, slot, undoing, places }: Placing,
+  { kernel, pins, next, reusable, slot, undoing, places }: Placing,
   { name, key, hook }: Attachment,
   shape: StubShape,
   taken: Set<string>,
 ): Promise<boolean> {
   const staying = new Set(next.attachments.filter((other) => other.hook === hook).map((other) => other.name));
-  const candidates = (running?.programs ?? []).filter(
+  const candidates = reusable.filter(
     (program) => program.hook === hook && (program.name === name || !staying.has(program.name)),
   );
   candidates.sort((a, b) => Number(b.name === name) - Number(a.name === name));
@@ -100,7 +107,7 @@ async function makeStubs(
   placing: Placing,
   missing: readonly { attachment: Attachment; shape: StubShape }[],
 ): Promise<void> {
-  const { kernel, pins, next } = placing.options;
+  const { kernel, pins, next } = placing;
   makeFolders(pins);
   await kernel.makeSelector(pins.selector);
   const together = switchesTogether(next);
@@ -138,7 +145,7 @@ async function makeStubs(
 }
 
 async function fillNew(
-  { options: { kernel, pins, next }, slot, undoing, places }: Placing,
+  { kernel, pins, next, slot, undoing, places }: Placing,
   { attachment, stub, name }: { attachment: Attachment; stub: RecordedStub; name: string },
   object: number,
 ): Promise<void> {
@@ -165,8 +172,8 @@ function makeFolders(pins: ServicePins): void {
 }
 
 /** A stub of the generation that runs may have the name still. */
-function freeKey({ options: { next, running } }: Placing, { key }: Attachment): string {
-  const taken = new Set((running?.programs ?? []).map(({ stub }) => stub?.key));
+function freeKey({ next, reusable, staying }: Placing, { key }: Attachment): string {
+  const taken = new Set([...reusable, ...staying].map(({ stub }) => stub?.key));
   let free = key;
   for (let i = next.id; taken.has(free); i++) free = `${key}~${i}`;
   return free;
