@@ -28,6 +28,7 @@ export { readKernelFacts, type ReadFactsOptions } from './facts/read-kernel-fact
 export type {
   AttachedLink,
   AttachOptions,
+  AttachWay,
   Kernel,
   LoadedObject,
   LoadOptions,

@@ -1,13 +1,16 @@
 import { readFileSync, readlinkSync } from 'node:fs';
+import { inspectAttachment, linkInfo } from './attach/inspect-attachment.ts';
 import type { PinnedInfo } from './kernel.ts';
 import { Arena } from './native/arena.ts';
 import { COMMAND, type Bpf } from './native/bpf.ts';
 import { mapTypeName } from './native/map-types.ts';
 import { callError, errnoName } from './native/errno.ts';
-import { LINK_TYPES, PROGRAM_TYPES } from './native/names.ts';
+import { PROGRAM_TYPES } from './native/names.ts';
 
 /** What the kernel knows of a pinned object; `undefined` where there is no such pin. */
 export function inspectPin(bpf: Bpf, path: string): PinnedInfo | undefined {
+  const attachment = inspectAttachment(bpf, path);
+  if (attachment) return attachment;
   const fd = bpf.open(path);
   if (fd < 0) {
     if (errnoName(fd) === 'ENOENT') return undefined;
@@ -37,23 +40,11 @@ export function inspectPin(bpf: Bpf, path: string): PinnedInfo | undefined {
           tag: info.subarray(8, 16).toString('hex'),
         };
       default:
-        return {
-          kind: 'link',
-          id,
-          type: LINK_TYPES[info.readUInt32LE(0)] ?? 'unknown',
-          programId: info.readUInt32LE(8),
-          dead: isDead(LINK_TYPES[info.readUInt32LE(0)], info),
-        };
+        return linkInfo(bpf, fd);
     }
   } finally {
     bpf.native.close(fd);
   }
-}
-
-/** A link outlives its network device, network namespace or cgroup, whose number in `struct bpf_link_info` is then 0. */
-function isDead(type: string | undefined, info: Buffer): boolean {
-  if (type === 'cgroup') return info.readBigUInt64LE(16) === 0n;
-  return (type === 'xdp' || type === 'tcx' || type === 'netkit' || type === 'netns') && info.readUInt32LE(16) === 0;
 }
 
 /** Entries of a pinned map, up to `limit`. Values of per-CPU maps follow one another, each padded to 8 bytes. */

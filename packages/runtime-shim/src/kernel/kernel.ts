@@ -27,8 +27,19 @@ export interface Kernel extends AsyncDisposable {
   load(options: LoadOptions): Promise<LoadedObject>;
   /** Pins maps and programs of a loaded object, all or none. */
   pinObject(object: number, pins: { maps: Record<string, string>; programs: Record<string, string> }): Promise<void>;
-  /** Attaches one program of a loaded object and pins the link. */
+  /**
+   * Attaches one program of a loaded object, of any type that libbpf attaches, and pins the link or what stands for it.
+   *
+   * @throws {KernelError} `ERR_KERNEL_ATTACH`, which names the target that is missing, not there, or taken; `ERR_KERNEL_PRIVILEGE`.
+   */
   attach(object: number, program: string, options: AttachOptions): Promise<AttachedLink>;
+  /**
+   * Registers a struct_ops map of a loaded object with the kernel, with all the programs that it names: TCP congestion control, schedulers
+   * (sched_ext), and so on.
+   *
+   * @throws {KernelError} as {@link attach}.
+   */
+  attachMap(object: number, map: string, options: Pick<AttachOptions, 'linkPin'>): Promise<AttachedLink>;
   /** Attaches one program, whose section names the whole hook, and detaches it at once. @throws {KernelError} `ERR_KERNEL_ATTACH`. */
   tryAttach(object: number, program: string): Promise<void>;
   /** Puts a loaded program in the place of the one a pinned link runs, without a gap (`bpf_link_update`). @throws {KernelError} `ERR_KERNEL_LINK_UPDATE_UNSUPPORTED`, `ERR_KERNEL_LINK_DEAD`. */
@@ -134,6 +145,11 @@ export interface LoadOptions {
   /** Loads a program a second time and no other: it shares the global variables of the one that is pinned there. */
   twin?: { program: string; pin: string };
   /**
+   * Targets of programs whose section does not name them, and which are looked up when the program is loaded: fentry and its like, BTF
+   * tracepoints, LSM hooks, and for freplace the program with the function that is replaced. Program name → target.
+   */
+  targets?: Record<string, { symbol: string; programPin?: string }>;
+  /**
    * Only to see whether it loads: maps are not pinned, whatever the object says, sizes that it leaves to user space are filled in, and where `program` is given it alone is loaded, also one that
    * does not load by default (`SEC("?…")`).
    */
@@ -156,18 +172,46 @@ export interface LoadedObject {
   maps: { name: string; id: number; type: string; keySize: number; valueSize: number; maxEntries: number }[];
 }
 
-/** Where to attach; the target has no patterns any more. */
+/** Where to attach; the target has no patterns any more. What a section says need not be said again; where both do, the target counts. */
 export interface AttachOptions extends AttachTarget {
-  /** Where to pin the link. */
+  /** Where to keep the attachment: the pin of its link, or a folder with all that stands for it (`attach/attachment-record.ts`). */
   linkPin: string;
+  /** For TCX and netkit: before or behind what is there. Default `last`. */
+  order?: 'first' | 'last';
+  /** The pin of the map `mapName`, where the object has it not. */
+  mapPin?: string;
+  /** Attach as kernels do that have no link for this hook. Default: only where there is none. */
+  withoutLink?: boolean;
 }
 
-/** A link that holds a program at its hook. */
+/**
+ * How an attachment holds.
+ *
+ * - `link`: by pinned links of the kernel.
+ * - `perf-event-array`: perf events whose links cannot be pinned (before Linux 5.15), in a pinned map that keeps them.
+ * - `holder`: a descriptor that a process of its own keeps open.
+ * - `tc-filter`: a classifier on the interface's clsact qdisc.
+ * - `netlink`: XDP without a link.
+ * - `program-attach`: by BPF_PROG_ATTACH, without a link.
+ * - `registered-map`: struct_ops without a link.
+ */
+export type AttachWay =
+  | 'link'
+  | 'perf-event-array'
+  | 'holder'
+  | 'tc-filter'
+  | 'netlink'
+  | 'program-attach'
+  | 'registered-map';
+
+/** What holds a program at its hook. */
 export interface AttachedLink {
   pin: string;
-  /** Kernel's link id. */
+  /** Kernel's link id, of several links the first; below zero where there is no link. */
   id: number;
+  /** The kernel's name of the link's type, or what the link would be; `tc` and `socket_filter` have none. */
   type: string;
+  way: AttachWay;
 }
 
 /** A stub: a program that stays at its hook and goes on in the program of the generation that runs. */
@@ -190,8 +234,8 @@ export interface StubOptions {
 export type PinnedInfo =
   | { kind: 'map'; id: number; name: string; type: string; keySize: number; valueSize: number; maxEntries: number }
   | { kind: 'program'; id: number; name: string; type: string; tag: string }
-  /** `dead`: what it was attached to, e.g. the network device, is gone. */
-  | { kind: 'link'; id: number; type: string; programId: number; dead: boolean };
+  /** `id`, `type`, `way`: as of {@link AttachedLink}. `dead`: what it was attached to, e.g. the network device, is gone, or somebody detached it. */
+  | { kind: 'link'; id: number; type: string; way: AttachWay; programId: number; dead: boolean };
 
 /** What the kernel counts of a program. */
 export interface ProgramStats {

@@ -1,15 +1,18 @@
-import { closeSync, openSync } from 'node:fs';
 import koffi from 'koffi';
+import { readSectionName } from '@bpfship/bpf-object';
+import { attachProgram } from './attach/attach-program.ts';
+import { attachStructOps } from './attach/attach-struct-ops.ts';
+import { setAttachTargets } from './attach/load-targets.ts';
 import { attachTracepoint } from './attach-tracepoint.ts';
 import type { AttachedLink, AttachOptions, LoadedObject, LoadOptions } from './kernel.ts';
 import { KernelError } from './kernel-error.ts';
-import { createPinnedLink, createXdpLink } from './links.ts';
 import { Arena } from './native/arena.ts';
 import type { Bpf } from './native/bpf.ts';
 import { mapTypeName } from './native/map-types.ts';
 import { callError, errnoName } from './native/errno.ts';
 import type { Native, Pointer } from './native/library.ts';
 import { PROGRAM_TYPES } from './native/names.ts';
+import { avoidMissingLinks } from './attach/avoid-missing-links.ts';
 import { nameProgram } from './name-program.ts';
 import { reuseMap } from './reuse-map.ts';
 import { setVariables } from './set-variables.ts';
@@ -21,6 +24,8 @@ import { summarizeVerifierLog } from './verifier-log.ts';
 
 /** include/uapi/asm-generic/fcntl.h; the same on every machine that Node knows. */
 const O_CLOEXEC = 0o2000000;
+/** BPF_F_LINK (include/uapi/linux/bpf.h): what `SEC(".struct_ops.link")` sets. */
+const F_LINK = 1 << 13;
 /** Bytes of verifier log that are kept of a rejected program. */
 const LOG_SIZE = 1024 * 1024;
 /** Size of `struct bpf_object_open_opts` as libbpf 1.0 has it; newer versions accept it. */
@@ -64,7 +69,11 @@ export class NativeObject {
     }
     const object = new NativeObject(bpf, pointer);
     try {
-      for (const program of object.#eachProgram()) nameProgram(native, program);
+      for (const program of object.#eachProgram()) {
+        nameProgram(native, program);
+        if (!options.trial) avoidMissingLinks(bpf, program);
+      }
+      setAttachTargets(bpf, object.#eachProgram(), options.targets ?? {});
       object.#reuseMaps(options.reuseMaps ?? {});
       for (const { name, map } of object.#eachMap()) setVariables(native, map, name, options.variables ?? []);
       if (options.trial) object.#prepareTrial(options.trial.program);
@@ -145,17 +154,34 @@ export class NativeObject {
     return this.#native.mapFd(map);
   }
 
-  /** Attaches one program and pins the link. */
+  /** Attaches one program and pins what holds it. */
   attach(name: string, options: AttachOptions): AttachedLink {
-    const program = this.#program(name);
-    const section = this.#native.programSection(program);
-    if (/^xdp(?:\.frags)?$/.test(section)) return createXdpLink(this.#bpf, this.programFd(name), name, options);
-    const { cgroupPath, linkPin } = options;
-    const attached = createPinnedLink(this.#bpf, name, linkPin, () =>
-      cgroupPath === undefined ? this.#attachAt(program, section) : this.#attachCgroup(program, cgroupPath),
-    );
-    if (attached) return attached;
-    throw this.#attachError(name, section);
+    const pointer = this.#program(name);
+    const section = this.#native.programSection(pointer).replace(/^\?/, '');
+    return attachProgram({
+      bpf: this.#bpf,
+      program: name,
+      fd: this.programFd(name),
+      section,
+      attachment: readSectionName(section),
+      options,
+      maps: [...this.#maps].map(([mapName, map]) => ({
+        name: mapName,
+        type: mapTypeName(this.#native.mapType(map)),
+        fd: this.#native.mapFd(map),
+      })),
+      pointer,
+    });
+  }
+
+  /** Registers a struct_ops map and pins what holds it. */
+  attachMap(name: string, { linkPin }: Pick<AttachOptions, 'linkPin'>): AttachedLink {
+    const pointer = this.#maps.get(name);
+    if (pointer === undefined || mapTypeName(this.#native.mapType(pointer)) !== 'struct_ops') {
+      throw new KernelError('ERR_KERNEL_NOT_FOUND', `the object has no struct_ops map "${name}"`);
+    }
+    const link = (this.#native.mapFlags(pointer) & F_LINK) !== 0;
+    return attachStructOps(this.#bpf, { name, pointer, fd: this.#native.mapFd(pointer), link }, linkPin);
   }
 
   /** Attaches one program, and detaches it at once. */
@@ -233,29 +259,11 @@ export class NativeObject {
     const link = attachTracepoint(this.#bpf, program, section);
     return link === undefined ? this.#native.programAttach(program) : link;
   }
-
-  #attachCgroup(program: Pointer, path: string): Pointer {
-    let fd: number;
-    try {
-      fd = openSync(path, 'r');
-    } catch (error) {
-      throw new KernelError(
-        'ERR_KERNEL_ATTACH',
-        `the cgroup ${path} cannot be opened (${(error as NodeJS.ErrnoException).code})`,
-      );
-    }
-    try {
-      return this.#native.programAttachCgroup(program, fd);
-    } finally {
-      closeSync(fd);
-    }
-  }
 }
 
 /** What a refusal to attach most probably means. */
 function attachHint(errno: string, section: string): string {
-  if (errno === 'EOPNOTSUPP')
-    return `Sections such as SEC("${section}") cannot be attached by this version of bpfship.`;
+  if (errno === 'EOPNOTSUPP') return `The section SEC("${section}") does not name the whole hook.`;
   if (errno === 'ENOENT' && section.startsWith('tp')) {
     return 'The tracepoint is missing, or tracefs is not mounted: mount -t tracefs tracefs /sys/kernel/tracing';
   }

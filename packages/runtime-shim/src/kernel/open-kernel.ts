@@ -30,6 +30,7 @@ export function openKernel(options: OpenKernelOptions = {}): Kernel {
     load: (load) => call('load', load, load.components === undefined ? undefined : dispatcherBtf()),
     pinObject: (object, pins) => call('pinObject', object, pins),
     attach: (object, program, attach) => call('attach', object, program, attach),
+    attachMap: (object, map, attach) => call('attachMap', object, map, attach),
     tryAttach: (object, program) => call('tryAttach', object, program),
     updateLink: (pin, object, program) => call('updateLink', pin, object, program),
     updateLinkToPin: (linkPin, programPin) => call('updateLinkToPin', linkPin, programPin),

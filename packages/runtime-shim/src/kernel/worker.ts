@@ -1,10 +1,11 @@
 import { parentPort, workerData } from 'node:worker_threads';
 import { closeSync, openSync, rmSync } from 'node:fs';
 import type { AttachOptions, LoadOptions, PinnedInfo, StubOptions } from './kernel.ts';
+import { removeAttachment } from './attach/detach.ts';
+import { copyPin, switchAttachment } from './attach/switch-attachment.ts';
 import { dumpMap, inspectPin } from './inspect.ts';
 import { KernelError } from './kernel-error.ts';
 import { listInterfaces } from './list-interfaces.ts';
-import { removeLink, updateLink, updateLinkToPin } from './links.ts';
 import { Bpf } from './native/bpf.ts';
 import { callError } from './native/errno.ts';
 import type { BtfIds } from './native/find-btf-ids.ts';
@@ -78,10 +79,13 @@ const methods: Record<CallMethod, (...args: never[]) => unknown> = {
     }
   },
   attach: (id: number, program: string, options: AttachOptions) => objectOf(id).attach(program, options),
+  attachMap: (id: number, map: string, options: Pick<AttachOptions, 'linkPin'>) => objectOf(id).attachMap(map, options),
   tryAttach: (id: number, program: string) => objectOf(id).tryAttach(program),
-  updateLink: (pin: string, id: number, program: string) => updateLink(bpf(), pin, objectOf(id).programFd(program)),
-  updateLinkToPin: (linkPin: string, programPin: string) => updateLinkToPin(bpf(), linkPin, programPin),
-  copyPin: (from: string, to: string) => bpf().withPinned(from, (fd) => bpf().pin(fd, to)),
+  updateLink: (pin: string, id: number, program: string) =>
+    switchAttachment(bpf(), pin, objectOf(id).programFd(program)),
+  updateLinkToPin: (linkPin: string, programPin: string) =>
+    bpf().withPinned(programPin, (fd) => switchAttachment(bpf(), linkPin, fd)),
+  copyPin: (from: string, to: string) => copyPin(bpf(), from, to),
   lockFile(path: string) {
     const fd = openLock(path);
     // LOCK_EX | LOCK_NB
@@ -95,7 +99,7 @@ const methods: Record<CallMethod, (...args: never[]) => unknown> = {
   unlockFile(fd: number) {
     if (locks.delete(fd)) closeSync(fd);
   },
-  removeLink: (pin: string) => removeLink(bpf(), pin),
+  removeLink: (pin: string) => removeAttachment(bpf(), pin),
   xdpOccupant: (interfaceName: string, folder: string) =>
     readOccupant(bpf(), bpf().native.ifNameToIndex(interfaceName), folder),
   xdpSharingProblem(dispatcher: DispatcherBtf) {

@@ -73,7 +73,8 @@ async function idsOf(kernel: Kernel, pinned: Iterable<string>): Promise<Set<numb
 /** @param kept - ids of links that are only unpinned. */
 async function removeLink(kernel: Kernel, pin: string, kept: ReadonlySet<number>): Promise<void> {
   const link = await kernel.inspectPin(pin);
-  if (link && kept.has(link.id)) rmSync(pin, { force: true });
+  // A folder, where no single link holds the program.
+  if (link && kept.has(link.id)) rmSync(pin, { recursive: true, force: true });
   else await kernel.removeLink(pin);
 }
 

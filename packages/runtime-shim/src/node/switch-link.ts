@@ -64,6 +64,6 @@ export async function switchInPlace(
     kernel.updateLinkToPin(oldPin, old.stub ? pins.stubProgram(old.stub.key) : pins.program(id, old.name)),
   );
   await kernel.copyPin(oldPin, linkPin);
-  undoing.push(`unpinning ${program}`, () => rmSync(linkPin, { force: true }));
+  undoing.push(`unpinning ${program}`, () => rmSync(linkPin, { recursive: true, force: true }));
   return true;
 }

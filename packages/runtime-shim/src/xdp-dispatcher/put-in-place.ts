@@ -1,6 +1,6 @@
 import { existsSync, mkdirSync, rmSync } from 'node:fs';
 import { KernelError } from '../kernel/kernel-error.ts';
-import { removeLink } from '../kernel/links.ts';
+import { removeAttachment } from '../kernel/attach/detach.ts';
 import { type Bpf, COMMAND } from '../kernel/native/bpf.ts';
 import { callError, errnoName } from '../kernel/native/errno.ts';
 import type { DispatcherChange } from './change-dispatcher.ts';
@@ -84,7 +84,7 @@ export function takeAway(
   if (occupant.linkId !== undefined) {
     const linkPin = interfaceLink(folders, interfaceIndex);
     if (linkIdAt(bpf, linkPin) !== occupant.linkId) throw notOurs(interfaceName, occupant);
-    removeLink(bpf, linkPin);
+    removeAttachment(bpf, linkPin);
     return;
   }
   const expectedFd = openProgram(bpf, occupant.programId);

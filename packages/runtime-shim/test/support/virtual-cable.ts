@@ -6,6 +6,8 @@ import { type Cable, layCable as lay } from '../../../../test/support/load/cable
 export interface VirtualCable extends Cable {
   /** Sends datagrams to the near end, each of which an XDP program there sees. */
   send(count: number): void;
+  /** Sends datagrams from the near end to the far one. */
+  answer(count: number): void;
 }
 
 /** Lays a cable for the running test. */
@@ -15,10 +17,16 @@ export function layCable(): VirtualCable {
   return {
     ...cable,
     send(count) {
-      const script = `const s=require('dgram').createSocket('udp4');let n=${count};const f=()=>n--?s.send('x',9,'198.18.77.1',f):s.close();f()`;
-      execFileSync('ip', ['netns', 'exec', cable.namespace, process.execPath, '-e', script], {
+      execFileSync('ip', ['netns', 'exec', cable.namespace, process.execPath, '-e', sendScript(count, cable.near)], {
         stdio: ['ignore', 'ignore', 'pipe'],
       });
     },
+    answer(count) {
+      execFileSync(process.execPath, ['-e', sendScript(count, cable.far)], { stdio: ['ignore', 'ignore', 'pipe'] });
+    },
   };
+}
+
+function sendScript(count: number, address: string): string {
+  return `const s=require('dgram').createSocket('udp4');let n=${count};const f=()=>n--?s.send('x',9,'${address}',f):s.close();f()`;
 }

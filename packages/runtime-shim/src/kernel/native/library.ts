@@ -73,6 +73,26 @@ export interface Native {
   linkDestroy(link: Pointer): number;
   linkDisconnect(link: Pointer): void;
   perfBufferNew(mapFd: number, pages: number, sample: null, lost: null, context: null, options: null): Pointer;
+  ioctl(fd: number, request: number, value: number): number;
+  setns(fd: number, type: number): number;
+  bind(socket: number, address: Buffer, size: number): number;
+  setSocketOption(socket: number, level: number, option: number, value: Buffer, size: number): number;
+  programAttachUsdt(
+    program: Pointer,
+    pid: number,
+    path: string,
+    provider: string,
+    name: string,
+    options: null,
+  ): Pointer;
+  mapAttachStructOps(map: Pointer): Pointer;
+  tcHookCreate(hook: Buffer): number;
+  tcHookDestroy(hook: Buffer): number;
+  tcAttach(hook: Buffer, options: Buffer): number;
+  tcDetach(hook: Buffer, options: Buffer): number;
+  tcQuery(hook: Buffer, options: Buffer): number;
+  xdpAttach(interfaceIndex: number, program: number, flags: number, options: Buffer | null): number;
+  xdpQueryId(interfaceIndex: number, flags: number, id: Buffer): number;
   perfBufferFree(buffer: Pointer): void;
 }
 
@@ -139,6 +159,21 @@ export function openNative(path: string | undefined): Native {
     mapInitialValue: fn('void *bpf_map__initial_value(void *map, _Out_ void *psize)'),
     mapSetInitialValue: fn('int bpf_map__set_initial_value(void *map, _In_ void *data, size_t size)'),
     mapSetPinPath: fn('int bpf_map__set_pin_path(void *map, const char *path)'),
+    ioctl: bind(libc, 'int ioctl(int fd, unsigned long request, long value)'),
+    setns: bind(libc, 'int setns(int fd, int type)'),
+    bind: bind(libc, 'int bind(int fd, _In_ void *address, unsigned int size)'),
+    setSocketOption: bind(libc, 'int setsockopt(int fd, int level, int option, _In_ void *value, unsigned int size)'),
+    programAttachUsdt: fn(
+      'void *bpf_program__attach_usdt(void *prog, int pid, const char *path, const char *provider, const char *name, void *opts)',
+    ),
+    mapAttachStructOps: fn('void *bpf_map__attach_struct_ops(void *map)'),
+    tcHookCreate: fn('int bpf_tc_hook_create(_Inout_ void *hook)'),
+    tcHookDestroy: fn('int bpf_tc_hook_destroy(_Inout_ void *hook)'),
+    tcAttach: fn('int bpf_tc_attach(_In_ void *hook, _Inout_ void *opts)'),
+    tcDetach: fn('int bpf_tc_detach(_In_ void *hook, _In_ void *opts)'),
+    tcQuery: fn('int bpf_tc_query(_In_ void *hook, _Inout_ void *opts)'),
+    xdpAttach: fn('int bpf_xdp_attach(int ifindex, int prog, uint32_t flags, _In_ void *opts)'),
+    xdpQueryId: fn('int bpf_xdp_query_id(int ifindex, int flags, _Out_ void *id)'),
     linkFd: fn('int bpf_link__fd(void *link)'),
     linkDestroy: fn('int bpf_link__destroy(void *link)'),
     linkDisconnect: fn('void bpf_link__disconnect(void *link)'),

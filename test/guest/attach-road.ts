@@ -1,0 +1,178 @@
+import { type ChildProcessByStdio, execFileSync, spawn } from 'node:child_process';
+import { createSocket } from 'node:dgram';
+import { once } from 'node:events';
+import { existsSync, readFileSync, writeFileSync } from 'node:fs';
+import { connect, createServer } from 'node:net';
+import { release } from 'node:os';
+import type { Readable, Writable } from 'node:stream';
+import { setTimeout as sleep } from 'node:timers/promises';
+import { type Kernel, openKernel } from '../../packages/runtime-shim/dist/index.js';
+import { ATTACH_CASES, type AttachCase, type Stirring } from './attach-cases.ts';
+
+// Runs inside a qemu guest: attaches one program of every kind, makes it run, and detaches it. A line of JSON for each.
+const HITS = '/sys/fs/bpf/hits';
+const LINK = '/sys/fs/bpf/link';
+
+/** What came of a case. `way`: `-` where it was refused, and then `error` says why. */
+interface CaseResult {
+  name: string;
+  way: string;
+  type?: string;
+  error?: string;
+  /** Runs while it was attached, and after. */
+  hits?: number;
+  after?: number;
+  /** What the kernel tells meanwhile. */
+  dead?: boolean;
+  left?: boolean;
+}
+
+async function send(): Promise<void> {
+  const socket = createSocket('udp4');
+  for (let i = 0; i < 3; i++) await new Promise((resolve) => socket.send('x', 9, '127.0.0.1', resolve));
+  socket.close();
+  await sleep(20);
+}
+
+async function listen(): Promise<void> {
+  const server = createServer((socket) => socket.end()).listen(0, '127.0.0.1');
+  await once(server, 'listening');
+  const client = connect((server.address() as { port: number }).port, '127.0.0.1');
+  client.resume();
+  await once(client, 'close');
+  server.close();
+}
+
+const STIR: Readonly<Record<Stirring, () => Promise<void> | void>> = {
+  open: () => void readFileSync('/etc/attach-road', 'utf8'),
+  call: () => void execFileSync('/work/caller'),
+  send,
+  listen,
+  async connect() {
+    const setting = '/proc/sys/net/ipv4/tcp_congestion_control';
+    const usual = readFileSync(setting, 'utf8').trim();
+    const own = readFileSync('/proc/sys/net/ipv4/tcp_available_congestion_control', 'utf8').includes('bpf_hit');
+    if (own) writeFileSync(setting, 'bpf_hit');
+    await listen();
+    writeFileSync(setting, usual);
+  },
+  read: () => void (existsSync(LINK) && readFileSync(LINK)),
+  wait: () => {
+    const end = Date.now() + 200;
+    while (Date.now() < end);
+  },
+  async netkit() {
+    const socket = createSocket('udp4');
+    await new Promise((resolve) => socket.send('x', 9, '198.18.9.2', resolve));
+    socket.close();
+    await sleep(20);
+  },
+};
+
+async function hits(kernel: Kernel): Promise<number> {
+  const [entry] = await kernel.dumpMap(HITS, 1);
+  return Number(Buffer.from(entry?.value ?? []).readBigUInt64LE(0));
+}
+
+/** Waits for the caller's word that it is ready, or done. */
+async function answerOf(caller: ChildProcessByStdio<Writable, Readable, null>): Promise<void> {
+  await Promise.race([
+    once(caller.stdout, 'data'),
+    once(caller, 'exit').then(() => Promise.reject(new Error('the caller has ended'))),
+  ]);
+}
+
+async function tryCase(each: AttachCase): Promise<CaseResult> {
+  const { name, targets, map, stir } = each;
+  await using kernel = openKernel();
+  const bytes = readFileSync(`/work/objects/${name.replaceAll('/', '_')}.o`);
+  const caller =
+    each.options?.['pid'] === 'caller'
+      ? spawn('/work/caller', ['wait'], { stdio: ['pipe', 'pipe', 'inherit'] })
+      : undefined;
+  const options = { ...each.options, ...(caller === undefined ? {} : { pid: caller.pid }), linkPin: LINK };
+  const action = caller === undefined ? STIR[stir] : () => void caller.stdin.write('x');
+  try {
+    if (caller !== undefined) await answerOf(caller);
+    const { id } = await kernel.load({
+      name: 'hits',
+      bytes,
+      ...(targets === undefined ? {} : { targets: { hit: targets } }),
+    });
+    await kernel.pinObject(id, { maps: { hits: HITS }, programs: {} });
+    const attached =
+      map === undefined ? await kernel.attach(id, 'hit', options) : await kernel.attachMap(id, map, options);
+    await kernel.close(id);
+    const before = await hits(kernel);
+    await action();
+    if (caller !== undefined) await answerOf(caller);
+    const count = (await hits(kernel)) - before;
+    const info = await kernel.inspectPin(LINK);
+    await kernel.removeLink(LINK);
+    // Older kernels let go only some milliseconds after the pin.
+    let after = 1;
+    for (let i = 0; i < 50 && after > 0; i++) {
+      const last = await hits(kernel);
+      await STIR[stir]();
+      after = (await hits(kernel)) - last;
+    }
+    return {
+      name,
+      way: attached.way,
+      type: attached.type,
+      hits: count,
+      after,
+      dead: info?.kind !== 'link' || info.dead,
+      left: existsSync(LINK),
+    };
+  } catch (error) {
+    return { name, way: '-', error: error instanceof Error ? error.message : String(error) };
+  } finally {
+    caller?.kill();
+    if (existsSync(LINK)) await kernel.removeLink(LINK);
+    execFileSync('rm', ['-rf', HITS]);
+  }
+}
+
+/** An XDP program at the loopback interface with a function that can be replaced. */
+async function attachReplaceable(): Promise<void> {
+  await using kernel = openKernel();
+  const { id } = await kernel.load({ name: 'replaceable', bytes: readFileSync('/work/objects/replaceable.o') });
+  await kernel.pinObject(id, { maps: {}, programs: { outer: '/sys/fs/bpf/replaceable' } });
+  await kernel.attach(id, 'outer', {
+    linkPin: '/sys/fs/bpf/replaceable-link',
+    interfaceName: 'lo',
+    xdpMode: 'generic',
+  });
+}
+
+function tryCommand(...command: string[]): void {
+  try {
+    execFileSync(command[0] ?? '', command.slice(1), { stdio: 'ignore' });
+  } catch {
+    // The kernel has none.
+  }
+}
+
+writeFileSync('/etc/attach-road', 'x');
+execFileSync('mount', ['-t', 'bpf', 'bpf', '/sys/fs/bpf']);
+tryCommand('ip', 'link', 'add', 'nk0', 'type', 'netkit');
+tryCommand('ip', 'addr', 'add', '198.18.9.1/24', 'dev', 'nk0');
+tryCommand('ip', 'link', 'set', 'nk0', 'up');
+tryCommand('ip', 'link', 'set', 'nk1', 'up');
+await using kernel = openKernel();
+console.log(`library: ${JSON.stringify(await kernel.library())}`);
+for (const each of ATTACH_CASES) {
+  if (each.name === 'freplace') await attachReplaceable();
+  const result = await tryCase(each);
+  process.stdout.write(`attach-result:${JSON.stringify(result)}\n`);
+  if (each.name === 'freplace') {
+    await kernel.removeLink('/sys/fs/bpf/replaceable-link');
+    execFileSync('rm', ['-f', '/sys/fs/bpf/replaceable']);
+  }
+}
+process.stdout.write(`attach-end:${JSON.stringify({ release: release(), qdiscs: qdiscs() })}\n`);
+
+function qdiscs(): string {
+  return execFileSync('ip', ['-d', 'link', 'show', 'lo'], { encoding: 'utf8' });
+}
