@@ -1,9 +1,10 @@
 import { execFileSync, spawnSync } from 'node:child_process';
-import { copyFileSync, existsSync, readFileSync, writeFileSync } from 'node:fs';
+import { copyFileSync, existsSync, readFileSync } from 'node:fs';
 import { arch } from 'node:os';
 import { join } from 'node:path';
 import { describe, expect, it } from 'vitest';
 import { openKernel } from '../../../src/kernel/open-kernel.ts';
+import { buildBinary } from '../../support/bump-library.ts';
 import { hitCounter, loadCounter } from '../../support/hit-counter.ts';
 import { createSandbox, IS_ROOT } from '../../support/sandbox.ts';
 import { waitFor } from '../../support/wait-for.ts';
@@ -120,27 +121,6 @@ const USDT_HEAD = `#define __TARGET_ARCH_${arch() === 'arm64' ? 'arm64' : 'x86'}
 #include <linux/ptrace.h>
 #include <bpf/bpf_tracing.h>
 #include <bpf/usdt.bpf.h>`;
-
-/** A library of its own, so that nothing else runs it: `bump` and `bump_more`, a USDT probe, and a program that calls them. */
-function buildBinary(folder: string): { program: string; library: string } {
-  const [program, library] = [join(folder, 'caller'), join(folder, 'libbump.so')];
-  const probe = `
-#define PROBE __asm__ volatile("990: nop\\n.pushsection .note.stapsdt,\\"\\",\\"note\\"\\n.balign 4\\n.4byte 992f-991f,994f-993f,3\\n991: .asciz \\"stapsdt\\"\\n992: .balign 4\\n993: .8byte 990b\\n.8byte _.stapsdt.base\\n.8byte 0\\n.asciz \\"bump\\"\\n.asciz \\"probe\\"\\n.asciz \\"-4@$7\\"\\n994: .balign 4\\n.popsection\\n.pushsection .stapsdt.base,\\"aG\\",\\"progbits\\",.stapsdt.base,comdat\\n.weak _.stapsdt.base\\n.hidden _.stapsdt.base\\n_.stapsdt.base: .space 1\\n.size _.stapsdt.base,1\\n.popsection\\n")`;
-  writeFileSync(
-    join(folder, 'bump.c'),
-    `${probe}
-int bump(int x) { PROBE; return x + 1; }
-int bump_more(int x) { return x + 2; }
-`,
-  );
-  writeFileSync(
-    join(folder, 'caller.c'),
-    'int bump(int); int bump_more(int); int main(void) { int x = 0; for (int i = 0; i < 3; i++) x = bump_more(bump(x)); return x != 9; }',
-  );
-  execFileSync('clang', ['-O0', '-shared', '-fPIC', '-o', library, join(folder, 'bump.c')]);
-  execFileSync('clang', ['-o', program, join(folder, 'caller.c'), library, `-Wl,-rpath,${folder}`]);
-  return { program, library };
-}
 
 describe.skipIf(!IS_ROOT)('a program at a function of a user’s program', () => {
   it.each([
