@@ -84,7 +84,7 @@ async function answerOf(caller: ChildProcessByStdio<Writable, Readable, null>): 
 
 async function tryCase(each: AttachCase): Promise<CaseResult> {
   const { name, targets, map, stir } = each;
-  await using kernel = openKernel();
+  const kernel = openKernel();
   const bytes = readFileSync(`/work/objects/${name.replaceAll('/', '_')}.o`);
   const caller =
     each.options?.['pid'] === 'caller'
@@ -130,13 +130,13 @@ async function tryCase(each: AttachCase): Promise<CaseResult> {
   } finally {
     caller?.kill();
     if (existsSync(LINK)) await kernel.removeLink(LINK);
+    await kernel[Symbol.asyncDispose]();
     execFileSync('rm', ['-rf', HITS]);
   }
 }
 
 /** An XDP program at the loopback interface with a function that can be replaced. */
-async function attachReplaceable(): Promise<void> {
-  await using kernel = openKernel();
+async function attachReplaceable(kernel: Kernel): Promise<void> {
   const { id } = await kernel.load({ name: 'replaceable', bytes: readFileSync('/work/objects/replaceable.o') });
   await kernel.pinObject(id, { maps: {}, programs: { outer: '/sys/fs/bpf/replaceable' } });
   await kernel.attach(id, 'outer', {
@@ -160,10 +160,10 @@ tryCommand('ip', 'link', 'add', 'nk0', 'type', 'netkit');
 tryCommand('ip', 'addr', 'add', '198.18.9.1/24', 'dev', 'nk0');
 tryCommand('ip', 'link', 'set', 'nk0', 'up');
 tryCommand('ip', 'link', 'set', 'nk1', 'up');
-await using kernel = openKernel();
+const kernel = openKernel();
 console.log(`library: ${JSON.stringify(await kernel.library())}`);
 for (const each of ATTACH_CASES) {
-  if (each.name === 'freplace') await attachReplaceable();
+  if (each.name === 'freplace') await attachReplaceable(kernel);
   const result = await tryCase(each);
   process.stdout.write(`attach-result:${JSON.stringify(result)}\n`);
   if (each.name === 'freplace') {
@@ -172,6 +172,8 @@ for (const each of ATTACH_CASES) {
   }
 }
 process.stdout.write(`attach-end:${JSON.stringify({ release: release(), qdiscs: qdiscs() })}\n`);
+
+await kernel[Symbol.asyncDispose]();
 
 function qdiscs(): string {
   return execFileSync('ip', ['-d', 'link', 'show', 'lo'], { encoding: 'utf8' });
