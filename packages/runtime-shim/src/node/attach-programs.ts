@@ -4,7 +4,7 @@ import { KernelError } from '../kernel/kernel-error.ts';
 import { ShimError } from '../shim-error.ts';
 import type { ActivateOptions, AttachedProgram, RecordedProgram, Switching } from './activation.ts';
 import type { Attachment } from './attachment.ts';
-import { nextSlot, type PlacedStub, placeStubs, switchesTogether } from './stubs/place-stubs.ts';
+import { closeStubs, nextSlot, type PlacedStub, placeStubs, switchesTogether } from './stubs/place-stubs.ts';
 import { otherSlot, removeStub } from './stubs/stub-pins.ts';
 import { predecessorOf, switchInPlace } from './switch-link.ts';
 import type { UndoList } from './undo-list.ts';
@@ -45,6 +45,7 @@ export async function attachPrograms(
   for (const attachment of next.attachments.filter(({ name }) => isLoaded.has(name))) {
     programs.push(await attachOne(attaching, attachment, places.get(attachment.key)));
   }
+  await closeStubs(kernel, places);
   const hasStubs = [...programs, ...(running?.programs ?? [])].some(({ stub }) => stub !== undefined);
   if (!hasStubs || (await kernel.readSelector(pins.selector)) === undefined) return { programs };
   undoing.push('letting the stubs go on in the programs before', async () => {

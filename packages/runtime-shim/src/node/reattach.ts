@@ -13,7 +13,7 @@ import { resolveTargets } from './resolve-targets.ts';
 import { currentGeneration, type Generation, type ServiceState } from './state-schema.ts';
 import type { StepTimer } from './steps.ts';
 import { readStoredObject, readStoredPackage, readStoredSupplement } from './stored-package.ts';
-import { placeStubs } from './stubs/place-stubs.ts';
+import { closeStubs, placeStubs } from './stubs/place-stubs.ts';
 import { isWhole, linkPinOf } from './stubs/stub-pins.ts';
 import { UndoList } from './undo-list.ts';
 
@@ -156,6 +156,7 @@ async function attachComing(
       const attaching = { options: { kernel, pins, next, running: undefined }, object: loaded.id, undoing };
       programs.push(await attachOne(attaching, attachment, places.get(attachment.key)));
     }
+    await closeStubs(kernel, places);
     return { programs, slot: await kernel.readSelector(pins.selector) };
   } finally {
     await kernel.close(loaded.id);

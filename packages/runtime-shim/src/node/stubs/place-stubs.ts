@@ -73,6 +73,15 @@ export async function placeStubs(options: StubsToPlace, loaded: LoadedObject): P
   return placing.places;
 }
 
+/** Lets go of the stubs that were made, once they are at their hooks: pinned, they need no descriptor of this process any more. */
+export async function closeStubs(kernel: Kernel, places: StubPlaces): Promise<void> {
+  for (const object of objectsOf(places)) await kernel.close(object);
+}
+
+function objectsOf(places: StubPlaces): Set<number> {
+  return new Set([...places.values()].flatMap((place) => ('stub' in place && place.fresh ? [place.fresh.object] : [])));
+}
+
 /** Puts a program behind a stub that is at its hook already. @returns whether there is one that fits. */
 async function useAgain(
   { kernel, pins, next, reusable, slot, undoing, places }: Placing,
@@ -123,6 +132,7 @@ async function makeStubs(
     );
     placing.undoing.push('closing stubs', () => kernel.close(id).catch(() => undefined));
     for (const made of stubs) await fillNew(placing, made, id);
+    if (!objectsOf(placing.places).has(id)) await kernel.close(id);
   };
   try {
     await load(wanted);
