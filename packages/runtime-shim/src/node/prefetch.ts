@@ -127,7 +127,8 @@ async function keep(
 async function replaceFile(path: string, content: string | Uint8Array): Promise<void> {
   const temporary = `${path}.${process.pid}.new`;
   try {
-    await writeFile(temporary, content, { mode: 0o600 });
+    // Without it a power cut could leave the name with other bytes.
+    await writeFile(temporary, content, { mode: 0o600, flush: true });
     await rename(temporary, path);
   } finally {
     await rm(temporary, { force: true });

@@ -192,6 +192,7 @@ export class ShimNode implements AsyncDisposable {
     const wanted = fetched.layers.filter((digest) => digest !== generation.layer);
     if (wanted.join() === (generation.prefetched ?? []).join()) return fetched;
     await this.#exclusively(signal, async () => {
+      await this.#store.sync();
       const state = await this.#require(service);
       const generations = state.generations.map((one) =>
         one.id === generation.id ? { ...one, prefetched: wanted } : one,
