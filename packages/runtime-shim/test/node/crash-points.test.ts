@@ -1,11 +1,11 @@
-import { mkdirSync } from 'node:fs';
+import { mkdirSync, rmSync } from 'node:fs';
 import { join } from 'node:path';
 import { describe, expect, it } from 'vitest';
 import { readSeen } from '../../../../test/support/load/numbered.ts';
-import { compileLoad, startPackets } from '../../../../test/support/load/start-load.ts';
+import { compileLoad, startCalls, startPackets } from '../../../../test/support/load/start-load.ts';
 import type { Kernel } from '../../src/kernel/kernel.ts';
 import type { InstallOptions } from '../../src/node/node-options.ts';
-import { type ServicePins, servicePins } from '../../src/node/pins.ts';
+import { namesIn, type ServicePins, servicePins } from '../../src/node/pins.ts';
 import type { ShimNode } from '../../src/node/shim-node.ts';
 import { type Change, deathsOf, makeChange, spread } from '../support/crash/crash-road.ts';
 import { inKernel } from '../support/crash/service-in-kernel.ts';
@@ -19,7 +19,7 @@ const SERVICE = 'test-service';
 const MOST = process.env['BPFSHIP_CRASH'] === 'all' ? Number.POSITIVE_INFINITY : 12;
 /** Of each road: 40 in all, and some. */
 const MIN = 11;
-/** Packets a second while changes are killed. */
+/** Packets and calls a second while changes are killed. */
 const RATE = 2000;
 
 /** One road's node, its service, and what the kernel is asked through. */
@@ -57,7 +57,7 @@ async function setStage(bpffsDir?: string): Promise<Stage> {
 }
 
 /** Exactly one whole generation is attached: by the state, by the pins, and by the kernel, which has nothing else of the service. */
-async function expectWhole({ node, service }: Stage, version: string): Promise<void> {
+async function expectWhole({ node, service, pins }: Stage, version: string): Promise<void> {
   const { programs, maps } = service;
   const status = await node.status(SERVICE);
   expect(status).toMatchObject({ state: 'attached', version });
@@ -66,7 +66,10 @@ async function expectWhole({ node, service }: Stage, version: string): Promise<v
     expect(state).toBe('attached');
     expect(link?.programId).toBe(id);
   }
-  await expectInKernel(service, { programs, links: programs, maps });
+  const stubs = status.programs.flatMap(({ name, switching }) => (switching?.way === 'stub' ? [name] : []));
+  await expectInKernel(service, { programs: [...programs, ...stubs].toSorted(), links: programs, maps });
+  for (const folder of [pins.stubLinks, pins.stubPrograms, pins.stubSlotsFolder])
+    expect(namesIn(folder)).toHaveLength(stubs.length);
 }
 
 /** The kernel frees what nobody holds a little later. */
@@ -141,42 +144,48 @@ describe.skipIf(!IS_ROOT)('kill -9 before every operation', () => {
   }, 600_000);
 
   it.each(['upgrade', 'rollback'] as const)(
-    'of an %s leaves something attached at every moment, one whole generation after the next start, and no packet is lost or doubled',
+    'of an %s leaves something attached at every moment, one whole generation after the next start, and no event is lost or doubled',
     async (change) => {
       const stage = await setStage();
       const { node, kernel, pins, service, sandbox, cable } = stage;
-      await using load = startPackets(compileLoad('packets', sandbox.folder), cable, RATE);
+      await using packets = startPackets(compileLoad('packets', sandbox.folder), cable, RATE);
+      await using calls = startCalls(compileLoad('calls', sandbox.folder), service.callMark, RATE);
+      const loads = [
+        { load: packets, pin: pins.map(service.packets), before: 0, map: undefined as unknown },
+        { load: calls, pin: pins.map(service.calls), before: 0, map: undefined as unknown },
+      ];
       const current = change === 'upgrade' ? '1.0.0' : '1.1.0';
-      const numbers = pins.map(service.numbers);
-      let before = 0;
-      let map: unknown;
       const hit = await dieAtEach(
         stage,
         change === 'upgrade' ? { change, version: '1.1.0' } : { change, version: '1.0.0', to: 1 },
         {
           begin: async () => {
-            before = await load.pause();
+            for (const one of loads) one.before = await one.load.pause();
             if ((await node.list()).length > 0) await node.uninstall({ service: SERVICE });
             await node.install(stage.from('1.0.0'));
             if (change === 'rollback') await node.upgrade(stage.from(current));
-            map = await kernel.inspectPin(numbers);
-            load.resume();
+            for (const one of loads) {
+              one.map = await kernel.inspectPin(one.pin);
+              one.load.resume();
+            }
           },
           recover: async () => {
             expectAttached(stage);
             expect(await node.list()).toHaveLength(1);
             await node.upgrade(stage.from(current));
             await expectWhole(stage, current);
-            expect(await kernel.inspectPin(numbers)).toEqual(map);
             // From the installation through death and recovery.
-            const sent = await load.pause();
-            await waitFor(async () => (await readSeen(kernel, numbers)).last === sent || undefined);
-            expect(await readSeen(kernel, numbers)).toEqual({
-              last: sent,
-              once: sent - before,
-              lost: before,
-              doubled: 0,
-            });
+            for (const { load, pin, before, map } of loads) {
+              expect(await kernel.inspectPin(pin)).toEqual(map);
+              const made = await load.pause();
+              await waitFor(async () => (await readSeen(kernel, pin)).last === made || undefined);
+              expect(await readSeen(kernel, pin)).toEqual({
+                last: made,
+                once: made - before,
+                lost: before,
+                doubled: 0,
+              });
+            }
           },
         },
       );
@@ -206,6 +215,29 @@ describe.skipIf(!IS_ROOT)('kill -9 before every operation', () => {
             await expectInKernel(service, { programs: [], links: [], maps: [] });
             expect(sandbox.pins()).toEqual([]);
           }
+        },
+      },
+    );
+    expect(hit).toBeGreaterThanOrEqual(MIN);
+  }, 600_000);
+
+  it('of a restore after a start of the machine is made good by the next one', async () => {
+    const stage = await setStage();
+    const { node, base } = stage;
+    await node.install(stage.from('1.0.0'));
+    await node.upgrade(stage.from('1.1.0'));
+    const hit = await dieAtEach(
+      stage,
+      { change: 'restore', version: '1.1.0' },
+      {
+        begin: async () => {
+          rmSync(join(base.bpffsDir, SERVICE), { recursive: true, force: true });
+          expect(await node.status(SERVICE)).toMatchObject({ state: 'detached' });
+        },
+        recover: async () => {
+          const [restored] = await node.restore();
+          expect(restored?.error).toBeUndefined();
+          await expectWhole(stage, '1.1.0');
         },
       },
     );

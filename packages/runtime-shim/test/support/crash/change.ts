@@ -26,6 +26,9 @@ switch (change) {
   case 'rollback':
     await node.rollback({ service, ...(to === undefined ? {} : { to }) });
     break;
+  case 'restore':
+    await node.restore({ service });
+    break;
   case 'uninstall':
     await node.uninstall({ service });
     break;

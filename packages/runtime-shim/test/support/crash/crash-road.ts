@@ -11,7 +11,7 @@ export interface Change {
   bpffsDir: string;
   /** OCI layout with the packages. */
   layout: string;
-  change: 'install' | 'upgrade' | 'rollback' | 'uninstall';
+  change: 'install' | 'upgrade' | 'rollback' | 'uninstall' | 'restore';
   version: string;
   attach: NonNullable<InstallOptions['attach']>;
   /** Generation to roll back to. */
