@@ -77,6 +77,9 @@ export { EventHub, type StreamStatistics } from './observe/events/event-hub.ts';
 export { EventSubscription, type SubscribeOptions } from './observe/events/event-subscription.ts';
 export type { ServiceEvent } from './observe/events/service-event.ts';
 export type { OpenHub } from './observe/events/shared-hubs.ts';
+export { EventColumns, type EventColumnsOptions } from './observe/present/event-columns.ts';
+export { EventJson, type EventJsonOptions } from './observe/present/event-json.ts';
+export { valueText } from './observe/present/value-text.ts';
 export type { BufferFacts, EventBlock } from './observe/reader/event-block.ts';
 export {
   type BufferListener,

@@ -1,29 +1,41 @@
-import { Command } from 'commander';
+import { Command, Option } from 'commander';
 import type { ShimNode } from '@bpfship/runtime-shim';
 import type { CommandContext, GetContext } from '../context.ts';
 import { addExamples } from '../options/examples.ts';
 import { seconds, wholeNumber } from '../options/numbers.ts';
 import { addNodeOptions, checkServiceName, type NodeOptionValues, openLocalNode } from '../options/node-options.ts';
-import { formatEvent } from '../terminal/format-event.ts';
+import { createEventPrinter, type EventOutput } from '../terminal/event-printer.ts';
 
-/** When to stop following. */
+/** When to stop following, and what is shown how. */
 export interface FollowOptions {
   /** Seconds. */
   duration?: number;
   /** Events. */
   count?: number;
+  /** Default: what the program's format says. */
+  output?: EventOutput;
+  /** Paths of fields. */
+  columns?: readonly string[];
+  /** Names of event streams. */
+  stream?: readonly string[];
 }
 
 /** `bpfship logs SERVICE` */
 export function createLogsCommand(getContext: GetContext): Command {
   const command = new Command('logs')
     .summary('show the events of an installed service')
-    .description('Shows events as they happen, decoded by BTF. With --format json each event is one line of JSON.')
+    .description(
+      'Shows events as they happen, decoded by BTF, as lines, JSON or columns. Several may watch one service: each sees all events.',
+    )
     .argument('<service>', 'the installed service')
     .option('--duration <seconds>', 'end after this time', seconds)
-    .option('--count <number>', 'end after this many events', wholeNumber(1));
+    .option('--count <number>', 'end after this many events', wholeNumber(1))
+    .addOption(new Option('-o, --output <form>', 'form of the events').choices(['line', 'json', 'columns']))
+    .option('--columns <fields>', 'only these fields, e.g. pid,comm; as columns where -o does not say otherwise', names)
+    .option('--stream <names>', 'only events of these streams', names);
   addExamples(addNodeOptions(command), [
     ['Follow until Ctrl-C', 'bpfship logs exec-watch'],
+    ['Some fields, as columns', 'bpfship logs exec-watch --columns pid,comm,args'],
     ['Ten events, as JSON lines', 'bpfship logs exec-watch --count 10 --format json'],
     ['Pick a field', 'bpfship logs exec-watch --format json | jq -r .event.filename'],
   ]);
@@ -35,29 +47,30 @@ export function createLogsCommand(getContext: GetContext): Command {
   });
 }
 
-const LOST_BY = {
-  kernel: 'they came faster than they were read',
-  subscriber: 'they came faster than they were shown',
-} as const;
+function names(text: string): string[] {
+  return text.split(',').filter((name) => name !== '');
+}
 
 /** Prints events until the signal, the time or the count ends it. Lost events are told, never silent. */
 export async function followEvents(
   node: ShimNode,
   service: string,
-  { duration, count }: FollowOptions,
-  { printer, signal }: CommandContext,
+  { duration, count = Infinity, output, columns, stream }: FollowOptions,
+  context: CommandContext,
 ): Promise<void> {
+  const { options, signal } = context;
   const ended = duration === undefined ? signal : AbortSignal.any([signal, AbortSignal.timeout(duration * 1000)]);
+  const form = output ?? (options.format === 'json' ? 'json' : columns === undefined ? 'line' : 'columns');
+  const print = createEventPrinter({ service, output: form, ...(columns === undefined ? {} : { columns }) }, context);
+  await using opened = await node.openEvents(service);
   let shown = 0;
-  for await (const item of node.events(service, { signal: ended })) {
+  for await (const batch of opened.hub.subscribe({
+    signal: ended,
+    ...(stream === undefined ? {} : { streams: stream }),
+  })) {
     // A batch that came before the end is not shown to its end.
     if (ended.aborted) return;
-    if (item.lost > 0)
-      printer.warn(`${item.lost} events of ${item.stream} were lost: ${LOST_BY[item.lostBy ?? 'kernel']}`);
-    if (item.misfit) printer.warn(`an event of ${item.stream} cannot be decoded: ${item.misfit.reason}`);
-    if (item.event === undefined) continue;
-    await printer.item({ text: formatEvent(item.event), data: { service, stream: item.stream, event: item.event } });
-    shown += 1;
-    if (count !== undefined && shown >= count) return;
+    shown += await print(batch, count - shown);
+    if (shown >= count) return;
   }
 }

@@ -58,7 +58,7 @@ function wrap(text: string, width: number): string[] {
 }
 
 /** East Asian wide characters take two columns. */
-function displayWidth(text: string): number {
+export function displayWidth(text: string): number {
   let width = 0;
   for (const character of text) {
     width += /[\p{Script=Han}\p{Script=Hangul}\p{Script=Hiragana}\p{Script=Katakana}\uff00-\uff60]/u.test(character)

@@ -28,6 +28,7 @@ class TestFeed implements EventFeed {
       places: Uint32Array.from(numbers.flatMap((_, i) => [i * 4, 4])),
       lost,
       backlog: 0,
+      full: false,
       clocks: { monotonic: 0n, boottime: 0n },
     });
   }
@@ -89,7 +90,9 @@ describe('a hub', () => {
       { stream: 'events', lost: 5, lostBy: 'kernel' },
       numbered(2),
     ]);
-    expect(hub.statistics()).toEqual([{ stream: 'events', events: 2, bytes: 8, lost: 5, backlog: 0, size: 4096 }]);
+    expect(hub.statistics()).toEqual([
+      { stream: 'events', events: 2, bytes: 8, lost: 5, full: 0, backlog: 0, size: 4096 },
+    ]);
   });
 
   it('shows an event that does not fit its type, and goes on', async () => {
@@ -103,6 +106,7 @@ describe('a hub', () => {
       places: Uint32Array.of(0, 2, 2, 4),
       lost: 0,
       backlog: 0,
+      full: false,
       clocks: { monotonic: 0n, boottime: 0n },
     });
     await hub[Symbol.asyncDispose]();
@@ -134,6 +138,7 @@ describe('a hub', () => {
     const waiting = aborted.next();
     stop.abort();
     expect(await waiting).toEqual({ done: true, value: undefined });
+    expect(await hub.subscribe({ signal: stop.signal }).next()).toEqual({ done: true, value: undefined });
     await returned.return();
     expect(hub.subscribers).toBe(1);
     feed.listener.onEnd(new Error('gone'));

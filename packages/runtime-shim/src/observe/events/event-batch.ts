@@ -15,6 +15,8 @@ export class EventBatch implements Iterable<ServiceEvent> {
   readonly lost: number;
   /** Who lost them. */
   readonly lostBy: 'kernel' | 'subscriber';
+  /** Whether the ring buffer was full before these, so that some may have been lost that nobody counts. */
+  readonly full: boolean;
   /** As it came, for those who decode it in their own way or pass it on; none where only a loss is told. */
   readonly block: FeedBlock | undefined;
   readonly #view: EventView;
@@ -25,6 +27,7 @@ export class EventBatch implements Iterable<ServiceEvent> {
     this.stream = 'block' in content ? content.block.stream : content.stream;
     this.count = block ? eventCount(block) : 0;
     this.lost = 'block' in content ? content.block.lost : content.lostBySubscriber;
+    this.full = block?.full ?? false;
     this.lostBy = block ? 'kernel' : 'subscriber';
     const bytes = new Uint8Array(block?.bytes ?? new ArrayBuffer(0));
     this.#view = {
@@ -47,10 +50,11 @@ export class EventBatch implements Iterable<ServiceEvent> {
     return this.block?.decoder.fields[field]?.read(this.#view, at);
   }
 
-  /** The loss, if there is one, then each event. */
+  /** The loss, if there is one, that the buffer was full, if it was, then each event. */
   *[Symbol.iterator](): Iterator<ServiceEvent> {
     const { stream, lost, lostBy } = this;
     if (lost > 0) yield { stream, lost, lostBy };
+    if (this.full) yield { stream, lost: 0, full: true };
     for (let index = 0; index < this.count; index++) yield this.#event(index);
   }
 
@@ -59,10 +63,15 @@ export class EventBatch implements Iterable<ServiceEvent> {
     try {
       return { stream, event: this.decode(index), lost: 0 };
     } catch (error) {
-      const at = this.#seek(index);
-      const bytes = this.#view.bytes.slice(at, this.#view.end);
-      return { stream, lost: 0, misfit: { reason: error instanceof Error ? error.message : String(error), bytes } };
+      return { stream, lost: 0, misfit: this.misfit(index, error) };
     }
+  }
+
+  /** What is told of an event that {@link decode} has refused. */
+  misfit(index: number, error: unknown): { reason: string; bytes: Uint8Array } {
+    const at = this.#seek(index);
+    const bytes = this.#view.bytes.slice(at, this.#view.end);
+    return { reason: error instanceof Error ? error.message : String(error), bytes };
   }
 
   /** @returns where the event begins; the view then says where it ends. */

@@ -1,4 +1,4 @@
-import { eventCount } from '../reader/event-block.ts';
+import { type EventBlock, eventCount } from '../reader/event-block.ts';
 import type { EventFeed, FeedBlock, StreamFacts } from './event-feed.ts';
 import { EventSubscription, type SubscribeOptions } from './event-subscription.ts';
 
@@ -10,6 +10,8 @@ export interface StreamStatistics {
   bytes: number;
   /** Events that the kernel reported lost, or that this process was too slow for. A ring buffer does not count: there, the service itself must. */
   lost: number;
+  /** Times that a ring buffer was found full, so that some may have been lost that nobody counts (see {@link EventBlock.full}). */
+  full: number;
   /** Bytes that waited in the buffer at the last look, of `size`: near it, events are being lost or soon will be. */
   backlog: number;
   size: number;
@@ -54,9 +56,9 @@ export class EventHub implements AsyncDisposable {
 
   /** Events from now on. Ends with its signal, by `return`, or with the hub. */
   subscribe(options: SubscribeOptions = {}): EventSubscription {
-    const subscription = new EventSubscription(options, () => this.#subscriptions.delete(subscription));
+    const subscription = new EventSubscription(options, (ended) => this.#subscriptions.delete(ended));
     if (this.#ended) subscription.end(this.#ended.error);
-    else this.#subscriptions.add(subscription);
+    else if (!subscription.hasEnded) this.#subscriptions.add(subscription);
     return subscription;
   }
 
@@ -76,6 +78,7 @@ export class EventHub implements AsyncDisposable {
     for (let i = 1; i < block.places.length; i += 2) counters.bytes += block.places[i] ?? 0;
     counters.lost += block.lost;
     counters.backlog = block.backlog;
+    if (block.full) counters.full += 1;
     for (const subscription of this.#subscriptions) subscription.offer(block);
   }
 
@@ -86,7 +89,7 @@ export class EventHub implements AsyncDisposable {
 
   #countersOf(stream: string): Counters {
     let counters = this.#statistics.get(stream);
-    if (!counters) this.#statistics.set(stream, (counters = { events: 0, bytes: 0, lost: 0, backlog: 0 }));
+    if (!counters) this.#statistics.set(stream, (counters = { events: 0, bytes: 0, lost: 0, full: 0, backlog: 0 }));
     return counters;
   }
 

@@ -25,7 +25,7 @@ export class EventSubscription implements AsyncIterableIterator<EventBatch> {
   readonly #maxEvents: number;
   readonly #maxBytes: number;
   readonly #signal: AbortSignal | undefined;
-  readonly #leave: () => void;
+  readonly #leave: (ended: EventSubscription) => void;
   readonly #onAbort = (): void => this.end();
   readonly #queue: BatchContent[] = [];
   #events = 0;
@@ -36,14 +36,19 @@ export class EventSubscription implements AsyncIterableIterator<EventBatch> {
   #wake: PromiseWithResolvers<void> | undefined;
 
   /** @param leave - hears when it ends. */
-  constructor(options: SubscribeOptions, leave: () => void) {
+  constructor(options: SubscribeOptions, leave: (ended: EventSubscription) => void) {
     this.#streams = options.streams === undefined ? undefined : new Set(options.streams);
     this.#maxEvents = options.maxEvents ?? DEFAULT_MAX_EVENTS;
     this.#maxBytes = options.maxBytes ?? DEFAULT_MAX_BYTES;
     this.#signal = options.signal;
     this.#leave = leave;
     if (this.#signal?.aborted) this.end();
-    this.#signal?.addEventListener('abort', this.#onAbort);
+    else this.#signal?.addEventListener('abort', this.#onAbort);
+  }
+
+  /** Whether nothing more will come in. */
+  get hasEnded(): boolean {
+    return this.#ended;
   }
 
   /** Events that this subscriber lost by being slow, in all. */
@@ -81,7 +86,7 @@ export class EventSubscription implements AsyncIterableIterator<EventBatch> {
     this.#ended = true;
     this.#error = error;
     this.#signal?.removeEventListener('abort', this.#onAbort);
-    this.#leave();
+    this.#leave(this);
     this.#wake?.resolve();
   }
 

@@ -8,6 +8,8 @@ export interface ServiceEvent {
   lost: number;
   /** Who lost them: the kernel, whose buffer was full, or the subscriber, whose queue was. */
   lostBy?: 'kernel' | 'subscriber';
+  /** The ring buffer was full: events may have been lost before this one, and nobody counts them. */
+  full?: true;
   /** An event that does not fit the type of its stream. */
   misfit?: { reason: string; bytes: Uint8Array };
 }

@@ -10,6 +10,11 @@ export interface EventBlock {
   lost: number;
   /** Bytes that were left in the buffer: more than one block holds, or not committed yet. */
   backlog: number;
+  /**
+   * Whether the buffer held so much that an event as large as the largest so far would not have fitted: some may have been lost, and a ring
+   * buffer does not count them. Where it is false, none was lost since the block before: only the reader makes room.
+   */
+  full: boolean;
   /** To tell the time of day of what the kernel's clocks said. */
   clocks: ClockOffsets;
 }

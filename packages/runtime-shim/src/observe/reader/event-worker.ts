@@ -90,7 +90,7 @@ function takeAll(id: number, source: Source): void {
     if (block.backlog > 0) turns += 1;
     bytes += block.bytes.byteLength;
     events += eventCount(block);
-    if (eventCount(block) > 0 || block.lost > 0) {
+    if (eventCount(block) > 0 || block.lost > 0 || block.full) {
       source.credit -= 1;
       send({ kind: 'block', id, block: { ...block, clocks: clocks.now() } }, [block.bytes, block.places.buffer]);
     }

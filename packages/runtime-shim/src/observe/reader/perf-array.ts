@@ -61,7 +61,8 @@ class PerfRing {
     if (available === 0) return undefined;
     const bytes = this.#copy(Number(tail % BigInt(this.#data.length)), available);
     Atomics.store(this.#positions, TAIL, head);
-    return { ...this.#split(bytes), backlog: 0 };
+    // It counts what it loses.
+    return { ...this.#split(bytes), backlog: 0, full: false };
   }
 
   /** A record may be torn at the end of the ring. */
@@ -73,7 +74,7 @@ class PerfRing {
     return copy;
   }
 
-  #split({ buffer }: Uint8Array<ArrayBuffer>): Omit<TakenBlock, 'backlog'> {
+  #split({ buffer }: Uint8Array<ArrayBuffer>): Pick<TakenBlock, 'bytes' | 'places' | 'lost'> {
     const places = this.#places.restart();
     const view = new DataView(buffer);
     let lost = 0;

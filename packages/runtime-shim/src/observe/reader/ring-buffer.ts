@@ -43,6 +43,10 @@ class Ring {
   readonly #lengths: Int32Array;
   readonly #size: number;
   readonly #places = new Places();
+  /** Bytes of the largest record so far, with its header. */
+  #largest = 0;
+  /** What nobody read before is not this reader's loss. */
+  #begun = false;
 
   constructor(writable: ArrayBuffer, readable: ArrayBuffer, { size, pageSize }: { size: number; pageSize: number }) {
     this.#consumed = new BigUint64Array(writable, 0, 1);
@@ -57,7 +61,10 @@ class Ring {
   take(): TakenBlock | undefined {
     const consumed = Atomics.load(this.#consumed, 0);
     const backlog = Number(Atomics.load(this.#produced, 0) - consumed);
-    if (backlog === 0) return undefined;
+    if (backlog === 0) {
+      this.#begun = true;
+      return undefined;
+    }
     const first = Number(consumed & BigInt(this.#size - 1));
     const places = this.#places.restart();
     let at = 0;
@@ -67,13 +74,17 @@ class Ring {
       if (length < 0) break;
       const bytes = length & LENGTH_MASK;
       if ((length & DISCARDED) === 0) places.add(at + HEADER_SIZE, bytes);
-      at += (bytes + HEADER_SIZE + 7) & ~7;
+      const record = (bytes + HEADER_SIZE + 7) & ~7;
+      if (record > this.#largest) this.#largest = record;
+      at += record;
     }
     if (at === 0) return undefined;
     const start = this.#dataAt + first;
     // Without an event in it, the copy is not needed, but the position must go on.
     const bytes = places.isEmpty ? new ArrayBuffer(0) : this.#memory.slice(start, start + at);
     Atomics.store(this.#consumed, 0, consumed + BigInt(at));
-    return { bytes, places: places.copy(), lost: 0, backlog: backlog - at };
+    const full = this.#begun && backlog + this.#largest > this.#size;
+    this.#begun = true;
+    return { bytes, places: places.copy(), lost: 0, backlog: backlog - at, full };
   }
 }

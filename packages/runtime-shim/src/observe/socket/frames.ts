@@ -5,8 +5,8 @@ import type { StreamFacts } from '../events/event-feed.ts';
 const MAX_FRAME = 256 * 1024 * 1024;
 /** u32 length of what follows it, u8 kind. Numbers are little-endian, but what comes from the kernel is as it was. */
 const HEADER_SIZE = 5;
-/** u32 stream, u32 lost, u32 backlog, u32 places, 2 × i64 clocks. */
-const BLOCK_HEADER_SIZE = 32;
+/** u32 stream, u32 lost, u32 backlog, u32 places, 2 × i64 clocks, u32 full, u32 nothing. */
+const BLOCK_HEADER_SIZE = 40;
 const KIND = { hello: 1, block: 2, loss: 3 } as const;
 
 /** What a reader sends to those who have no buffer of their own. */
@@ -33,7 +33,7 @@ export function encodeFrame(frame: Frame): Uint8Array[] {
   }
 }
 
-function encodeBlock(stream: number, { bytes, places, lost, backlog, clocks }: EventBlock): Uint8Array[] {
+function encodeBlock(stream: number, { bytes, places, lost, backlog, clocks, full }: EventBlock): Uint8Array[] {
   const head = Buffer.alloc(BLOCK_HEADER_SIZE);
   head.writeUInt32LE(stream, 0);
   head.writeUInt32LE(Math.min(lost, 0xffff_ffff), 4);
@@ -41,6 +41,7 @@ function encodeBlock(stream: number, { bytes, places, lost, backlog, clocks }: E
   head.writeUInt32LE(places.length, 12);
   head.writeBigInt64LE(clocks.monotonic, 16);
   head.writeBigInt64LE(clocks.boottime, 24);
+  head.writeUInt32LE(full ? 1 : 0, 32);
   return withHeader(KIND.block, [head, new Uint8Array(places.buffer), new Uint8Array(bytes)]);
 }
 
@@ -126,6 +127,7 @@ function decodeBlock(rest: Buffer): Frame {
       lost: rest.readUInt32LE(4),
       backlog: rest.readUInt32LE(8),
       clocks: { monotonic: rest.readBigInt64LE(16), boottime: rest.readBigInt64LE(24) },
+      full: rest.readUInt32LE(32) !== 0,
     },
   };
 }
