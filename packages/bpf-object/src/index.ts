@@ -101,3 +101,6 @@ export { createValueDecoder, type ValueDecoder } from './decode/create-value-dec
 export { type FieldContent, findField } from './decode/find-field.ts';
 export type { ClockOffsets, EventView } from './decode/event.ts';
 export { FIELD_FORMATS, type FieldFormat } from './decode/formatting.ts';
+export type { Conversion, ConversionStep, PlanOptions, TypeOf } from './convert/conversion.ts';
+export { convertBytes } from './convert/convert-bytes.ts';
+export { planConversion } from './convert/plan-conversion.ts';

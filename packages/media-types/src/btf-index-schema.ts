@@ -27,6 +27,7 @@ import {
 } from './primitives.ts';
 import { RequirementSchema } from './requirement-schema.ts';
 import { expandParts } from './shared-parts.ts';
+import { MapMigrationSchema, ServiceHealthSchema } from './upgrade-schema.ts';
 
 const VariantProgramSchema = z.looseObject({
   name: CName,
@@ -83,6 +84,8 @@ const IndexSchema = z.looseObject({
   metrics: z.array(ServiceMetricSchema).max(256).exactOptional(),
   parameters: z.array(ServiceParameterSchema).max(256).exactOptional(),
   switching: z.literal('together').exactOptional(),
+  migrations: z.array(MapMigrationSchema).max(256).exactOptional(),
+  health: ServiceHealthSchema.exactOptional(),
   variants: z.array(VariantSchema).min(1).max(MAX_VARIANTS),
 });
 

@@ -1,4 +1,6 @@
 import type { GuardGraph } from './guard-graph.ts';
+import type { ServiceHealth } from './health.ts';
+import type { MapMigration } from './migration.ts';
 import type { EventStream, ServiceMetric } from './observation.ts';
 import type { ServiceParameter } from './parameter.ts';
 import type { Requirement } from './requirement.ts';
@@ -27,6 +29,10 @@ export interface BtfIndex {
   parameters?: ServiceParameter[];
   /** `together`: an upgrade switches all its programs at one moment, or is refused. Absent: each for itself. */
   switching?: 'together';
+  /** What becomes of maps whose definition an upgrade to this version changes. */
+  migrations?: MapMigration[];
+  /** What a new generation must pass before it stays. */
+  health?: ServiceHealth;
   /** In the author's order of preference. */
   variants: Variant[];
 }

@@ -43,8 +43,10 @@ export type {
   KconfigType,
 } from './guard-graph.ts';
 export { GuardGraphSchema } from './guard-graph-schema.ts';
+export * from './health.ts';
 export * from './limits.ts';
 export * from './media-types.ts';
+export * from './migration.ts';
 export {
   type EventField,
   type EventStream,
@@ -74,3 +76,9 @@ export {
   ServiceManifestSchema,
   variantLayer,
 } from './service-manifest.ts';
+export {
+  MapMigrationSchema,
+  ServiceHealthSchema,
+  StrictMapMigrationSchema,
+  StrictServiceHealthSchema,
+} from './upgrade-schema.ts';

@@ -32,9 +32,13 @@ export type {
   Kernel,
   LoadedObject,
   LoadOptions,
+  MapEntries,
   PinnedInfo,
   ProbeQuestion,
   ProgramStats,
+  ReadEntriesOptions,
+  WriteEntriesOptions,
+  WrittenEntries,
 } from './kernel/kernel.ts';
 export { KernelError, type KernelErrorCode, type KernelErrorDetails } from './kernel/kernel-error.ts';
 export { openKernel, type OpenKernelOptions } from './kernel/open-kernel.ts';

@@ -6,9 +6,11 @@ import { addExamples } from '../options/examples.ts';
 import { addVerifyOptions, policyFrom, type VerifyOptionValues } from '../options/key-options.ts';
 import {
   addAttachOptions,
+  addDiscardOption,
   addNodeOptions,
   type AttachOptionValues,
   checkServiceName,
+  type DiscardOptionValues,
   type NodeOptionValues,
   openLocalNode,
   showSteps,
@@ -21,7 +23,13 @@ import { formatBytes } from '../terminal/table.ts';
 
 /** Options of the commands that bring a package into the kernel. */
 export interface InstallValues
-  extends RegistryOptionValues, VerifyOptionValues, NodeOptionValues, AttachOptionValues, ParameterOptionValues {
+  extends
+    RegistryOptionValues,
+    VerifyOptionValues,
+    NodeOptionValues,
+    AttachOptionValues,
+    ParameterOptionValues,
+    DiscardOptionValues {
   ociLayout?: boolean;
 }
 
@@ -62,7 +70,7 @@ export function createUpgradeCommand(getContext: GetContext): Command {
     )
     .argument('<service>', 'the installed service')
     .argument('<reference>', 'the package to switch to');
-  addExamples(addInstallOptions(command), [
+  addExamples(addDiscardOption(addInstallOptions(command)), [
     ['To a newer version', 'bpfship upgrade exec-watch ghcr.io/acme/exec-watch:1.1.0 --key acme.pub'],
     ['By digest, from a folder', 'bpfship upgrade --oci-layout exec-watch ./exec-watch@sha256:… --key acme.pub'],
     ['And back', 'bpfship rollback exec-watch'],
@@ -92,6 +100,7 @@ export async function bringIn(
     location: opened.location,
     attach: attachTargets(values),
     ...changes,
+    ...(values.discardMap === undefined ? {} : { discardMaps: values.discardMap }),
     onStep: showSteps(context),
     signal: context.signal,
     ...(policy === undefined ? { allowUnsigned: true as const } : { policy }),

@@ -4,8 +4,10 @@ import { errorCode } from '../exit-codes.ts';
 import { addExamples } from '../options/examples.ts';
 import { wholeNumber } from '../options/numbers.ts';
 import {
+  addDiscardOption,
   addNodeOptions,
   checkServiceName,
+  type DiscardOptionValues,
   type NodeOptionValues,
   openLocalNode,
   showSteps,
@@ -20,18 +22,19 @@ export function createRollbackCommand(getContext: GetContext): Command {
     )
     .argument('<service>', 'the installed service')
     .option('--to <generation>', 'the generation to go back to; default: the one before', wholeNumber(1));
-  addExamples(addNodeOptions(command), [
+  addExamples(addDiscardOption(addNodeOptions(command)), [
     ['To the generation before', 'bpfship rollback exec-watch'],
     ['To a certain one', 'bpfship rollback exec-watch --to 1'],
     ['What there is to go back to', 'bpfship status exec-watch'],
   ]);
-  return command.action(async (name: string, values: NodeOptionValues & { to?: number }) => {
+  return command.action(async (name: string, values: NodeOptionValues & DiscardOptionValues & { to?: number }) => {
     const context = getContext();
     const service = checkServiceName(name);
     await using node = await openLocalNode(values, context);
     const result = await node.rollback({
       service,
       ...(values.to === undefined ? {} : { to: values.to }),
+      ...(values.discardMap === undefined ? {} : { discardMaps: values.discardMap }),
       onStep: showSteps(context),
       signal: context.signal,
     });

@@ -46,6 +46,22 @@ export function addAttachOptions(command: Command): Command {
   );
 }
 
+/** Values of the option that {@link addDiscardOption} adds. */
+export interface DiscardOptionValues {
+  discardMap?: string[];
+}
+
+/** The option that gives the contents of maps up. */
+export function addDiscardOption(command: Command): Command {
+  return command.addOption(
+    new Option('--discard-map <name>', 'start this map empty where its contents cannot be kept').argParser(collect),
+  );
+}
+
+function collect(name: string, earlier: string[] = []): string[] {
+  return [...earlier, name];
+}
+
 /** Shows the steps of an install or upgrade as they happen, on stderr. */
 export function showSteps({ printer }: CommandContext): (progress: InstallProgress) => void {
   return ({ step, milliseconds, detail, bytes }) => {

@@ -3,6 +3,7 @@ import type { BuiltProject } from '../build/built-project.ts';
 import { DevkitError } from '../devkit-error.ts';
 import type { Project } from '../project/project.ts';
 import { describeParameters } from './describe-parameters.ts';
+import { checkUpgradeRules } from './check-upgrade-rules.ts';
 import { describeVariant } from './describe-variant.ts';
 
 /**
@@ -12,7 +13,8 @@ import { describeVariant } from './describe-variant.ts';
  * @throws {DevkitError} `ERR_OBJECT_INVALID` where an object is unusable or lacks what the project file names.
  */
 export function deriveIndex(project: Project, built: BuiltProject, layers: readonly string[]): BtfIndex {
-  const { name, version, description, licenses, source, events, metrics, parameters, switching } = project;
+  const { name, version, description, licenses, source, events, metrics, parameters } = project;
+  const { switching, migrations, health } = project;
   const variants = built.objects.map((object, i) =>
     describeVariant(object, layers[i] ?? '', { events, metrics, parameters }),
   );
@@ -28,8 +30,11 @@ export function deriveIndex(project: Project, built: BuiltProject, layers: reado
     ...(metrics.length === 0 ? {} : { metrics }),
     ...(parameters.length === 0 ? {} : { parameters: describeParameters(built.objects, parameters) }),
     ...(switching === undefined ? {} : { switching }),
+    ...(migrations.length === 0 ? {} : { migrations }),
+    ...(health === undefined ? {} : { health }),
     variants,
   };
+  checkUpgradeRules(index, project);
   return checkOwnIndex(index, project);
 }
 

@@ -3,11 +3,15 @@ import {
   type EventStream,
   FIELD_FORMATS,
   FieldPath,
+  type MapMigration,
   MAX_PARAMETER_TEXT,
   MetricName,
   SemanticVersion,
+  type ServiceHealth,
   type ServiceMetric,
   ServiceName,
+  StrictMapMigrationSchema,
+  StrictServiceHealthSchema,
   VariantName,
   line,
 } from '@bpfship/media-types';
@@ -29,6 +33,8 @@ export interface ProjectFile {
   metrics?: (Omit<ServiceMetric, 'labels'> & { labels?: Record<string, string> })[];
   parameters?: ProjectParameter[];
   switching?: 'together';
+  migrations?: MapMigration[];
+  health?: ServiceHealth;
   variants: {
     name: string;
     sources: string[];
@@ -147,6 +153,14 @@ export const ProjectFileSchema: z.ZodType<ProjectFile> = z.strictObject({
     .literal('together')
     .exactOptional()
     .describe('An upgrade switches all programs at one moment, or is refused; default: each for itself'),
+  migrations: z
+    .array(StrictMapMigrationSchema)
+    .max(256)
+    .exactOptional()
+    .describe('What becomes of maps whose definition an upgrade to this version changes'),
+  health: StrictServiceHealthSchema.exactOptional().describe(
+    'What a new generation must pass before it stays, else the node goes back to the one before',
+  ),
   variants: z.array(ProjectVariantSchema).min(1).max(64).describe('In the order of preference'),
 });
 

@@ -1,4 +1,4 @@
-import type { EventStream, ParameterValue, ServiceMetric } from '@bpfship/media-types';
+import type { EventStream, MapMigration, ParameterValue, ServiceHealth, ServiceMetric } from '@bpfship/media-types';
 import type { ArchitectureName } from '../build/architectures.ts';
 
 /** A service as its author describes it in `ebpf-service.yaml`, checked, with absolute paths. */
@@ -22,6 +22,10 @@ export interface Project {
   parameters: ProjectParameter[];
   /** An upgrade switches all programs at one moment, or is refused. Absent: each for itself. */
   switching?: 'together';
+  /** What becomes of maps that this version defines otherwise than earlier ones. */
+  migrations: MapMigration[];
+  /** What a new generation must pass. */
+  health?: ServiceHealth;
   /** Folders that `#include` searches. */
   include: string[];
   /** Files of the documentation layer. */

@@ -21,7 +21,17 @@ export async function readProject(path: string): Promise<Project> {
   const content = parseProjectFile(await readText(file), file);
   checkVariants(content, file);
   const directory = dirname(file);
-  const { docs = [], include = [], events = [], metrics = [], parameters = [], defines, variants, ...about } = content;
+  const {
+    docs = [],
+    include = [],
+    events = [],
+    metrics = [],
+    parameters = [],
+    migrations = [],
+    defines,
+    variants,
+    ...about
+  } = content;
   const project: Project = {
     ...about,
     file,
@@ -29,6 +39,7 @@ export async function readProject(path: string): Promise<Project> {
     events: events.map(toEventStream),
     metrics: metrics.map(toMetric),
     parameters,
+    migrations,
     docs: docs.map((name) => resolve(directory, name)),
     include: include.map((name) => resolve(directory, name)),
     variants: variants.map((variant) => resolveVariant(variant, directory, defines ?? {})),

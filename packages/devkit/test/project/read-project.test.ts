@@ -41,6 +41,7 @@ describe('readProject', () => {
       events: [],
       metrics: [],
       parameters: [],
+      migrations: [],
       include: [],
       docs: [],
       variants: [

@@ -88,7 +88,7 @@ function mapCall(bpf: Bpf, command: number, fd: number, key: bigint, value: bigi
 }
 
 /** How many CPUs the kernel keeps values for: the last one in `0-3`, and one more. */
-function possibleCpus(): number {
+export function possibleCpus(): number {
   const text = readFileSync('/sys/devices/system/cpu/possible', 'utf8').trim();
   return Number(/(\d+)$/.exec(text)?.[1] ?? 0) + 1;
 }

@@ -90,6 +90,10 @@ export interface Kernel extends AsyncDisposable {
   settle(): Promise<void>;
   /** What the kernel knows of a pinned object. */
   inspectPin(path: string): Promise<PinnedInfo | undefined>;
+  /** Reads a piece of a pinned map's entries. Per-CPU values follow one another, each padded to 8 bytes. */
+  readEntries(options: ReadEntriesOptions): Promise<MapEntries>;
+  /** Writes entries into a pinned map. @throws {KernelError} `ERR_KERNEL_MAP_FULL` where they have no room. */
+  writeEntries(options: WriteEntriesOptions): Promise<WrittenEntries>;
   /** What the kernel counts of a pinned program; `undefined` where there is no such pin. */
   programStats(programPin: string): Promise<ProgramStats | undefined>;
   /** Lets the kernel count runs and time of programs until {@link closeStats}. @throws {KernelError} `ERR_KERNEL_PRIVILEGE`, `ERR_KERNEL_CALL` before Linux 5.8. */
@@ -138,6 +142,8 @@ export interface LoadOptions {
   reuseMaps?: Record<string, string>;
   /** Global variables to set before the kernel gets them. Default: none, all have the values of the object. */
   variables?: readonly VariableValue[];
+  /** Numbers of entries that maps are to have, whatever the object says. Default: what the object says. */
+  mapSizes?: Readonly<Record<string, number>>;
   /** BTF to relocate against in place of the kernel's own. */
   customBtfPath?: string;
   /** XDP programs to load as components of a dispatcher: what such a program is cannot be changed later. Default: none. */
@@ -236,6 +242,40 @@ export type PinnedInfo =
   | { kind: 'program'; id: number; name: string; type: string; tag: string }
   /** `id`, `type`, `way`: as of {@link AttachedLink}. `dead`: what it was attached to, e.g. the network device, is gone, or somebody detached it. */
   | { kind: 'link'; id: number; type: string; way: AttachWay; programId: number; dead: boolean };
+
+/** Which entries to read. */
+export interface ReadEntriesOptions {
+  pin: string;
+  /** `next` of the piece before. Default: from the beginning. */
+  after?: Uint8Array;
+  /** Entries that a piece has about at most. */
+  limit: number;
+}
+
+/** A piece of a map's entries: keys and values one after the other. */
+export interface MapEntries {
+  count: number;
+  keys: Uint8Array;
+  values: Uint8Array;
+  /** Where to go on; absent at the end. */
+  next?: Uint8Array;
+}
+
+/** Entries to write. */
+export interface WriteEntriesOptions {
+  pin: string;
+  count: number;
+  keys: Uint8Array;
+  values: Uint8Array;
+  /** Leaves entries as they are that the map has already. Default false. */
+  onlyMissing?: boolean;
+}
+
+/** What became of the entries: written, or left since the map had them. */
+export interface WrittenEntries {
+  written: number;
+  present: number;
+}
 
 /** What the kernel counts of a program. */
 export interface ProgramStats {

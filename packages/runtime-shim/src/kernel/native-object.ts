@@ -74,6 +74,7 @@ export class NativeObject {
         if (!options.trial) avoidMissingLinks(bpf, program);
       }
       setAttachTargets(bpf, object.#eachProgram(), options.targets ?? {});
+      object.#resizeMaps(options.mapSizes ?? {});
       object.#reuseMaps(options.reuseMaps ?? {});
       for (const { name, map } of object.#eachMap()) setVariables(native, map, name, options.variables ?? []);
       if (options.trial) object.#prepareTrial(options.trial.program);
@@ -244,6 +245,15 @@ export class NativeObject {
       found ||= wanted;
     }
     if (!found) throw new KernelError('ERR_KERNEL_NOT_FOUND', `the object has no program "${only}"`);
+  }
+
+  #resizeMaps(sizes: Readonly<Record<string, number>>): void {
+    for (const { name, map } of this.#eachMap()) {
+      const entries = Object.hasOwn(sizes, name) ? sizes[name] : undefined;
+      if (entries === undefined) continue;
+      const result = this.#native.mapSetMaxEntries(map, entries);
+      if (result < 0) throw callError('ERR_KERNEL_CALL', `giving map "${name}" ${entries} entries`, result);
+    }
   }
 
   #reuseMaps(pins: Readonly<Record<string, string>>): void {

@@ -1,11 +1,19 @@
 import { parentPort, workerData } from 'node:worker_threads';
 import { closeSync, openSync, rmSync } from 'node:fs';
-import type { AttachOptions, LoadOptions, PinnedInfo, StubOptions } from './kernel.ts';
+import type {
+  AttachOptions,
+  LoadOptions,
+  PinnedInfo,
+  ReadEntriesOptions,
+  StubOptions,
+  WriteEntriesOptions,
+} from './kernel.ts';
 import { removeAttachment } from './attach/detach.ts';
 import { copyPin, switchAttachment } from './attach/switch-attachment.ts';
 import { dumpMap, inspectPin } from './inspect.ts';
 import { KernelError } from './kernel-error.ts';
 import { listInterfaces } from './list-interfaces.ts';
+import { readEntries, writeEntries } from './map-entries.ts';
 import { Bpf } from './native/bpf.ts';
 import { callError } from './native/errno.ts';
 import type { BtfIds } from './native/find-btf-ids.ts';
@@ -126,6 +134,8 @@ const methods: Record<CallMethod, (...args: never[]) => unknown> = {
   readSlots: (pin: string) => readSlots(bpf(), pin),
   settle: () => settle(bpf()),
   inspectPin: (path: string) => inspectPin(bpf(), path),
+  readEntries: (options: ReadEntriesOptions) => readEntries(bpf(), options),
+  writeEntries: (options: WriteEntriesOptions) => writeEntries(bpf(), options),
   programStats: (pin: string) => programStats(bpf(), pin),
   openStats() {
     const fd = openStats(bpf());

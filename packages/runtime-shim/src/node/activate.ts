@@ -4,9 +4,11 @@ import { join } from 'node:path';
 import type { LoadedObject } from '../kernel/kernel.ts';
 import type { ActivateOptions, Activation, AttachedProgram, CarriedMap } from './activation.ts';
 import { attachPrograms } from './attach-programs.ts';
-import { pinMaps, reusableMaps } from './carry-maps.ts';
+import { pinMaps } from './carry-maps.ts';
+import { copyLateEntries, copyMaps } from './copy-maps.ts';
 import { parameterVariables } from './parameters.ts';
 import { pinnedGenerations } from './pins.ts';
+import { type MapPlan, NO_MAPS, planMaps } from './plan-maps.ts';
 import { linkIds, removeGeneration } from './recover.ts';
 import { emptySlots } from './stubs/recover-stubs.ts';
 import { removeStubs, stubsOf } from './stubs/stub-pins.ts';
@@ -20,20 +22,30 @@ export async function activate(options: ActivateOptions): Promise<Activation> {
   const { kernel, timer } = options;
   const undoing = new UndoList();
   try {
-    const { loaded, maps } = await timer.run(
+    const { loaded, maps, plan } = await timer.run(
       'load',
       () => loadAndPin(options, undoing),
       ({ loaded: { programs, maps: all } }) => ({ detail: `${programs.length} programs, ${all.length} maps` }),
     );
+    const migrating = { kernel, pins: options.pins, runningId: options.running?.id ?? 0, copies: plan.copies };
+    if (plan.copies.length > 0) {
+      await timer.run(
+        'migrate',
+        () => copyMaps(migrating),
+        (copied) => ({ detail: copied.map(({ name, entries }) => `${name}: ${entries} entries`).join(', ') }),
+      );
+    }
     const { programs, slot } = await timer.run(
       'attach',
       () => attachPrograms(options, loaded, undoing),
       ({ programs: attached }) => ({ detail: attached.map(describeSwitch).join(', ') }),
     );
+    const warnings = await copyLateEntries(migrating);
     await kernel.close(loaded.id);
     return {
       programs,
       maps,
+      warnings,
       ...(slot === undefined ? {} : { slot }),
       undo: () => undoing.run(),
       commit: () => retire(options, { programs, slot }),
@@ -47,10 +59,10 @@ export async function activate(options: ActivateOptions): Promise<Activation> {
 async function loadAndPin(
   { kernel, pins, next, running }: ActivateOptions,
   undoing: UndoList,
-): Promise<{ loaded: LoadedObject; maps: CarriedMap[] }> {
+): Promise<{ loaded: LoadedObject; maps: CarriedMap[]; plan: MapPlan }> {
   mkdirSync(pins.maps, { recursive: true, mode: 0o700 });
-  const reuseMaps = running ? await reusableMaps(kernel, pins, next, running) : {};
-  const loaded = await loadGeneration({ kernel, next }, reuseMaps);
+  const plan = running ? await planMaps(kernel, pins, next, running) : NO_MAPS;
+  const loaded = await loadGeneration({ kernel, next }, plan);
   // A second close, after the first has done its work, is no matter.
   undoing.push('closing the object', () => kernel.close(loaded.id).catch(() => undefined));
   undoing.push('removing its pins', async () => {
@@ -59,22 +71,23 @@ async function loadAndPin(
   });
   mkdirSync(pins.programs(next.id), { recursive: true, mode: 0o700 });
   mkdirSync(pins.links(next.id), { recursive: true, mode: 0o700 });
-  const maps = await pinMaps({ kernel, pins, loaded, reuseMaps, runningId: running?.id }, undoing);
+  const maps = await pinMaps({ kernel, pins, loaded, plan, runningId: running?.id }, undoing);
   const programs = Object.fromEntries(loaded.programs.map(({ name }) => [name, pins.program(next.id, name)]));
   await kernel.pinObject(loaded.id, { maps: {}, programs });
-  return { loaded, maps };
+  return { loaded, maps, plan };
 }
 
-/** Loads the object of a generation. @param reuseMaps - maps that are pinned already: name → pin. */
+/** Loads the object of a generation. @param plan - what of its maps is pinned already. */
 export function loadGeneration(
   { kernel, next }: Pick<ActivateOptions, 'kernel' | 'next'>,
-  reuseMaps: Record<string, string>,
+  { reuse, sizes }: Pick<MapPlan, 'reuse' | 'sizes'>,
 ): Promise<LoadedObject> {
   return withBtfFile(next.supplement, (file) =>
     kernel.load({
       name: next.variant.name,
       bytes: next.object,
-      reuseMaps,
+      reuseMaps: reuse,
+      mapSizes: sizes,
       variables: parameterVariables(next.object, next.index, next.parameters),
       ...(file === undefined ? {} : { customBtfPath: file }),
     }),

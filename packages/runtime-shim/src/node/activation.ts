@@ -53,8 +53,16 @@ export interface RunningGeneration {
   id: number;
   variant: Variant;
   programs: RecordedProgram[];
-  /** A map as the newest other generation had it: maps that the running one lacks stay pinned for a rollback. */
-  earlierMap(name: string): Promise<VariantMap | undefined>;
+  index: BtfIndex;
+  /** A map as the newest generation has it that has one of the name: maps that the running one lacks stay pinned for a rollback. */
+  mapBefore(name: string): Promise<MapBefore | undefined>;
+}
+
+/** A map whose contents are pinned. */
+export interface MapBefore {
+  map: VariantMap;
+  /** The object that defines it, whose BTF tells what is in it. */
+  object(): Promise<Uint8Array>;
 }
 
 /** What is to run. */
@@ -69,12 +77,14 @@ export interface NewGeneration {
   attachments: readonly Attachment[];
   /** Load parameters that are not at their defaults. */
   parameters: ParameterValues;
+  /** Maps whose contents may be lost. Default: none. */
+  discardMaps?: readonly string[] | undefined;
 }
 
-/** A map of a generation, and whether it has the contents of the one before. */
+/** A map of a generation, and what it has of the one before: `kept` is the same map, `copied` one with its entries. */
 export interface CarriedMap {
   name: string;
-  contents: 'new' | 'kept';
+  contents: 'new' | 'kept' | 'copied';
 }
 
 /** What an activation works with. */
@@ -93,6 +103,8 @@ export interface Activation {
   maps: CarriedMap[];
   /** The slot of the service's stubs that its programs are in; absent where it has no stubs. */
   slot?: number;
+  /** What people should know. */
+  warnings: string[];
   /** Ends it: what ran before is detached and its pins are removed. */
   commit(): Promise<void>;
   /** Undoes it: what ran before runs again, nothing of the new is left. @returns what could not be undone, a line each. */

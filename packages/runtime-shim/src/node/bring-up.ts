@@ -16,7 +16,7 @@ import type { StateFiles } from './state-files.ts';
 import { resolveTargets } from './resolve-targets.ts';
 import { currentGeneration, type Generation, type ServiceState } from './state-schema.ts';
 import type { StepTimer } from './steps.ts';
-import { readStoredPackage, storePackage } from './stored-package.ts';
+import { readStoredObject, readStoredPackage, storePackage } from './stored-package.ts';
 
 /** What a change of a service works with. */
 export interface BringUpContext {
@@ -96,6 +96,7 @@ async function tryCandidate(
       object,
       attachments: attachmentsOf(variant, resolved),
       parameters: prepared.parameters,
+      discardMaps: options.discardMaps,
       supplement: prepared.supplement?.bytes,
     },
     running,
@@ -113,7 +114,7 @@ async function tryCandidate(
   });
   return resultOf(index.name, generation, activation, timer, {
     rejected,
-    warnings: [...prepared.warnings, ...waiting, ...warnings],
+    warnings: [...prepared.warnings, ...waiting, ...activation.warnings, ...warnings],
   });
 }
 
@@ -156,15 +157,18 @@ export async function runningGeneration(
   state: ServiceState,
 ): Promise<RunningGeneration> {
   const { id, programs, ...generation } = currentGeneration(state);
-  const { variant } = await readStoredPackage(store, { id, programs, ...generation });
+  const { index, variant } = await readStoredPackage(store, { id, programs, ...generation });
   return {
     id,
+    index,
     variant,
     programs,
-    async earlierMap(name) {
-      for (const other of state.generations.toReversed()) {
-        const map = (await readStoredPackage(store, other)).variant.maps.find((candidate) => candidate.name === name);
-        if (map) return map;
+    async mapBefore(name) {
+      const others = state.generations.filter((other) => other.id !== id).toReversed();
+      for (const other of [currentGeneration(state), ...others]) {
+        const stored = await readStoredPackage(store, other);
+        const map = stored.variant.maps.find((candidate) => candidate.name === name);
+        if (map) return { map, object: () => readStoredObject(store, stored.manifest, stored.variant) };
       }
       return undefined;
     },

@@ -23,6 +23,8 @@ export interface InstallOptions extends PackageSource, ParameterChanges {
   attach?: AttachTargets;
   /** Fetches the variants for the other kernels that are installed on the node too, so that it comes back after a start with one of them. Default true. */
   prefetch?: boolean;
+  /** Maps whose contents may be lost where the new version cannot take them over. Default: none; such an upgrade is refused. */
+  discardMaps?: readonly string[];
   /** Hears of every step that is done. */
   onStep?: (progress: InstallProgress) => void;
 }
@@ -45,6 +47,8 @@ export interface ChangeOptions {
 export interface RollbackOptions extends ChangeOptions {
   /** Id of the generation to go back to. Default: the newest before the current one. */
   to?: number;
+  /** As in {@link InstallOptions}. */
+  discardMaps?: readonly string[];
 }
 
 /** What an install, upgrade or rollback did. */
@@ -58,7 +62,7 @@ export interface InstallResult {
   /** Hint of the key that signed the package; absent where that was not checked. */
   signer?: string;
   programs: AttachedProgram[];
-  /** Maps that are pinned, and whether their contents are those of the generation before. */
+  /** Maps that are pinned, and what they have of those of the generation before. */
   maps: CarriedMap[];
   steps: InstallProgress[];
   /** Variants that were tried before and rejected by the kernel, with its words. */

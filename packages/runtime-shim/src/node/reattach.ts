@@ -8,6 +8,7 @@ import { attachmentsOf, checkAttachTargets, openPatterns } from './attach-target
 import type { Attachment } from './attachment.ts';
 import { type BringUpContext, record, resultOf, runningGeneration, withPrograms } from './bring-up.ts';
 import type { InstallResult } from './node-options.ts';
+import { pinnedMaps } from './plan-maps.ts';
 import { removeLinksBut, removeLinksOf } from './recover.ts';
 import { resolveTargets } from './resolve-targets.ts';
 import { currentGeneration, type Generation, type ServiceState } from './state-schema.ts';
@@ -121,6 +122,7 @@ async function change(
     return await finish(changing, {
       programs: all,
       maps: named.map(({ name }) => ({ name, contents: 'kept' })),
+      warnings: [],
       ...(slot === undefined ? {} : { slot }),
       commit: async () => {
         await removeLinksBut(kernel, pins, next.id, all);
@@ -141,7 +143,7 @@ async function attachComing(
   undoing: UndoList,
 ): Promise<{ programs: AttachedProgram[]; slot: number | undefined }> {
   if (coming.length === 0) return { programs: [], slot: await kernel.readSelector(pins.selector) };
-  const loaded = await loadGeneration({ kernel, next }, mapPins(next, pins));
+  const loaded = await loadGeneration({ kernel, next }, await pinnedMaps(kernel, pins, next));
   try {
     for (const name of new Set(coming.map((attachment) => attachment.name))) {
       await kernel.usePinned(loaded.id, name, pins.program(next.id, name));
@@ -161,13 +163,6 @@ async function attachComing(
   } finally {
     await kernel.close(loaded.id);
   }
-}
-
-function mapPins({ variant }: NewGeneration, pins: BringUpContext['pins']): Record<string, string> {
-  const pinned = variant.maps
-    .map(({ name }) => name)
-    .filter((name) => !name.startsWith('.') && existsSync(pins.map(name)));
-  return Object.fromEntries(pinned.map((name) => [name, pins.map(name)]));
 }
 
 /** Writes the state, then lets go of what is not wanted any more. */

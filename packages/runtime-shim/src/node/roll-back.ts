@@ -2,7 +2,7 @@ import { ShimError } from '../shim-error.ts';
 import { activate } from './activate.ts';
 import { attachmentsOf, checkAttachTargets, openPatterns } from './attach-targets.ts';
 import { type BringUpContext, record, resultOf, runningGeneration, withPrograms } from './bring-up.ts';
-import type { InstallResult } from './node-options.ts';
+import type { InstallResult, RollbackOptions } from './node-options.ts';
 import type { Generation, ServiceState } from './state-schema.ts';
 import { resolveTargets } from './resolve-targets.ts';
 import type { StepTimer } from './steps.ts';
@@ -11,13 +11,13 @@ import { readStoredObject, readStoredPackage, readStoredSupplement } from './sto
 /**
  * Makes an earlier generation the running one, from the local store.
  *
- * @param to - id of the generation; `undefined` for the newest before the current one.
+ * @param options - id of the generation, the newest before the current one where there is none; maps whose contents may be lost.
  * @throws {ShimError} `ERR_SHIM_NO_GENERATION`, and what an upgrade throws.
  */
 export async function rollBack(
   context: BringUpContext,
   state: ServiceState,
-  to: number | undefined,
+  { to, discardMaps }: Pick<RollbackOptions, 'to' | 'discardMaps'>,
   timer: StepTimer,
 ): Promise<InstallResult> {
   const { kernel, store, states, pins } = context;
@@ -32,7 +32,16 @@ export async function rollBack(
   const activation = await activate({
     kernel,
     pins,
-    next: { id, index, variant, object, attachments: attachmentsOf(variant, resolved), parameters, supplement },
+    next: {
+      id,
+      index,
+      variant,
+      object,
+      attachments: attachmentsOf(variant, resolved),
+      parameters,
+      discardMaps,
+      supplement,
+    },
     running,
     timer,
   });
@@ -44,7 +53,7 @@ export async function rollBack(
   );
   return resultOf(state.name, changed, activation, timer, {
     rejected: [],
-    warnings: [...openPatterns(variant, resolved), ...warnings],
+    warnings: [...openPatterns(variant, resolved), ...activation.warnings, ...warnings],
   });
 }
 

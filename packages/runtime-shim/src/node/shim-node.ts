@@ -119,10 +119,12 @@ export class ShimNode implements AsyncDisposable {
 
   /** Goes back to a generation that the node already had, from the local store and without a network. */
   async rollback(options: RollbackOptions): Promise<InstallResult> {
-    const { service, signal, to } = options;
+    const { service, signal } = options;
     const timer = new StepTimer(options.onStep);
     await this.#require(service);
-    return this.#change(service, signal, async (context) => rollBack(context, await this.#require(service), to, timer));
+    return this.#change(service, signal, async (context) =>
+      rollBack(context, await this.#require(service), options, timer),
+    );
   }
 
   /** Detaches the programs of a service. They and its maps stay in the kernel, until it is started. */

@@ -7,6 +7,7 @@ export type StepName =
   | 'select'
   | 'fetch'
   | 'load'
+  | 'migrate'
   | 'attach'
   | 'record'
   | 'prefetch';

@@ -35,6 +35,8 @@ export const COMMAND = {
   rawTracepointOpen: 17,
   btfLoad: 18,
   mapFreeze: 22,
+  mapLookupBatch: 24,
+  mapUpdateBatch: 26,
   linkCreate: 28,
   linkUpdate: 29,
   linkFdById: 30,
