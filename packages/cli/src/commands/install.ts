@@ -1,6 +1,6 @@
 import { Command } from 'commander';
 import { requireReference } from '@bpfship/oras-client';
-import type { InstallResult } from '@bpfship/runtime-shim';
+import type { AttachTargets, InstallResult } from '@bpfship/runtime-shim';
 import type { CommandContext, GetContext } from '../context.ts';
 import { addExamples } from '../options/examples.ts';
 import { addVerifyOptions, policyFrom, type VerifyOptionValues } from '../options/key-options.ts';
@@ -16,7 +16,7 @@ import {
   showSteps,
 } from '../options/node-options.ts';
 import { attachTargets } from '../options/target-options.ts';
-import { addParameterOptions, parameterChanges, type ParameterOptionValues } from '../options/parameter-options.ts';
+import { addParameterOptions, readValues, type ParameterOptionValues } from '../options/parameter-options.ts';
 import { addRegistryOptions, openReference, type RegistryOptionValues } from '../options/registry-options.ts';
 import { createTrafficCounter } from '../options/traffic.ts';
 import { formatBytes } from '../terminal/table.ts';
@@ -82,6 +82,12 @@ export function createUpgradeCommand(getContext: GetContext): Command {
   });
 }
 
+/** Without a `*` that says nothing, which would hide that of the values file. */
+function withoutEmpty(targets: AttachTargets): AttachTargets {
+  const { '*': common = {}, ...others } = targets;
+  return Object.keys(common).length > 0 ? targets : others;
+}
+
 /** Installs a package, or upgrades a service to it. */
 export async function bringIn(
   reference: string,
@@ -89,7 +95,7 @@ export async function bringIn(
   values: InstallValues,
   context: CommandContext,
 ): Promise<{ result: InstallResult; traffic: { requests: number; bytes: number } }> {
-  const changes = await parameterChanges(values);
+  const { changes, attach } = await readValues(values);
   const policy = await policyFrom(values, context);
   const counter = createTrafficCounter();
   await using opened = await openReference(reference, values, context, { onRequest: counter.onRequest });
@@ -98,7 +104,7 @@ export async function bringIn(
     target: opened.target,
     reference: requireReference(opened),
     location: opened.location,
-    attach: attachTargets(values),
+    attach: { ...attach, ...withoutEmpty(attachTargets(values)) },
     ...changes,
     ...(values.discardMap === undefined ? {} : { discardMaps: values.discardMap }),
     onStep: showSteps(context),

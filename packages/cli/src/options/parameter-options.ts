@@ -1,5 +1,5 @@
 import { type Command, InvalidArgumentError, Option } from 'commander';
-import { type ParameterChanges, parseValues } from '@bpfship/runtime-shim';
+import { type AttachTargets, type ParameterChanges, parseValues } from '@bpfship/runtime-shim';
 import { readTextFile } from '../files.ts';
 import { addSetOption } from './set-option.ts';
 
@@ -20,7 +20,9 @@ export function addParameterOptions(command: Command): Command {
         .helpGroup(group),
     )
     .addOption(
-      new Option('--values <file>', 'file with load parameters, YAML or JSON; --set goes before it').helpGroup(group),
+      new Option('--values <file>', 'YAML or JSON with "parameters" and "attach"; options go before it').helpGroup(
+        group,
+      ),
     );
 }
 
@@ -29,13 +31,14 @@ function collect(name: string, earlier: string[] = []): string[] {
   return [...earlier, name];
 }
 
-/** What the options say of load parameters; the service's declaration says how their text is read. */
-export async function parameterChanges({
+/** What the options and the values file say: load parameters, whose text is read as the service declares them, and the file's targets. */
+export async function readValues({
   set = {},
   unset = [],
   values,
-}: ParameterOptionValues): Promise<ParameterChanges> {
-  const { parameters } = values === undefined ? { parameters: {} } : parseValues(await readTextFile(values), values);
+}: ParameterOptionValues): Promise<{ changes: ParameterChanges; attach: AttachTargets }> {
+  const { parameters, attach } =
+    values === undefined ? { parameters: {}, attach: {} } : parseValues(await readTextFile(values), values);
   const texts = Object.entries(set).map(([name, text]) => [name, { text }] as const);
-  return { parameters: { ...parameters, ...Object.fromEntries(texts) }, unset };
+  return { changes: { parameters: { ...parameters, ...Object.fromEntries(texts) }, unset }, attach };
 }

@@ -8,15 +8,26 @@ describe('a values file', () => {
   ])('is read as %s, large numbers too', (_form, text) => {
     expect(parseValues(text, 'v')).toEqual({
       parameters: { only_pid: 16, name: '12', loud: true, most: '18446744073709551615' },
+      attach: {},
     });
   });
 
   it('may be empty', () => {
-    expect(parseValues('', 'v')).toEqual({ parameters: {} });
+    expect(parseValues('', 'v')).toEqual({ parameters: {}, attach: {} });
+  });
+
+  it('says where programs attach', () => {
+    const text =
+      'attach:\n  "*": { interfaceName: eth*, priority: 2 }\n  other: [{ cgroupPath: /a }, { cgroupPath: /b }]\n';
+    expect(parseValues(text, 'v').attach).toEqual({
+      '*': { interfaceName: 'eth*', priority: 2 },
+      other: [{ cgroupPath: '/a' }, { cgroupPath: '/b' }],
+    });
   });
 
   it.each([
     ['with a key that is not known', 'parameter: { a: 1 }', /Unrecognized key/],
+    ['with a target that has no such member', 'attach: { "*": { interface: eth0 } }', /at "attach/],
     ['with a list for a value', 'parameters: { a: [1] }', /at "parameters.a"/],
     ['that is no YAML', 'parameters: {', /neither YAML nor JSON/],
     ['with a key twice', 'parameters: { a: 1, a: 2 }', /unique/],
