@@ -31,6 +31,11 @@ export const EXIT_CODES: readonly ExitCode[] = [
     errors: ['ERR_SHIM_NO_VARIANT', 'ERR_SHIM_NOT_PREFETCHED', 'ERR_CLI_NO_VARIANT'],
   },
   { status: 21, meaning: 'a privilege is missing', errors: ['ERR_SHIM_PRIVILEGE', 'ERR_KERNEL_PRIVILEGE'] },
+  {
+    status: 22,
+    meaning: 'the new generation failed its health gate; the message says what runs now',
+    errors: ['ERR_SHIM_UNHEALTHY'],
+  },
   { status: 130, meaning: 'interrupted', errors: ['ERR_OCI_ABORTED', 'ABORT_ERR'] },
 ];
 

@@ -48,7 +48,7 @@ const asNobody = (args: string[], node: string): Promise<Outcome> =>
 describe('exit codes', () => {
   it('are told apart', () => {
     const statuses = EXIT_CODES.map(({ status }) => status);
-    expect(statuses).toEqual([0, 1, 2, 4, 10, 12, 14, 20, 21, 130]);
+    expect(statuses).toEqual([0, 1, 2, 4, 10, 12, 14, 20, 21, 22, 130]);
     const errors = EXIT_CODES.flatMap(({ errors: codes }) => codes);
     expect(new Set(errors).size).toBe(errors.length);
   });

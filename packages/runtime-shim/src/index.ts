@@ -37,6 +37,7 @@ export type {
   ProbeQuestion,
   ProgramStats,
   ReadEntriesOptions,
+  RingPosition,
   WriteEntriesOptions,
   WrittenEntries,
 } from './kernel/kernel.ts';
@@ -58,6 +59,8 @@ export {
   type SupplementSearch,
 } from './node/find-supplement.ts';
 export type { AttachTarget, AttachTargets } from '@bpfship/portability';
+export type { GenerationHealth, HealthChoice } from './node/health/generation-health.ts';
+export type { HealthReport } from './node/health/watch-health.ts';
 export type {
   ChangeOptions,
   InstallOptions,

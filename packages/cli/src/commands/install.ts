@@ -3,6 +3,7 @@ import { requireReference } from '@bpfship/oras-client';
 import type { AttachTargets, InstallResult } from '@bpfship/runtime-shim';
 import type { CommandContext, GetContext } from '../context.ts';
 import { addExamples } from '../options/examples.ts';
+import { addHealthOptions, healthChoice, type HealthOptionValues } from '../options/health-options.ts';
 import { addVerifyOptions, policyFrom, type VerifyOptionValues } from '../options/key-options.ts';
 import {
   addAttachOptions,
@@ -29,7 +30,8 @@ export interface InstallValues
     NodeOptionValues,
     AttachOptionValues,
     ParameterOptionValues,
-    DiscardOptionValues {
+    DiscardOptionValues,
+    HealthOptionValues {
   ociLayout?: boolean;
 }
 
@@ -48,7 +50,7 @@ export function createInstallCommand(getContext: GetContext): Command {
       'Verifies a package, selects the variant that fits this kernel, downloads that one layer, loads and attaches it. It stays when the command ends.',
     )
     .argument('<reference>', 'the package');
-  addExamples(addInstallOptions(command), [
+  addExamples(addHealthOptions(addInstallOptions(command)), [
     ['Install a signed service', 'bpfship install ghcr.io/acme/exec-watch:1.0.0 --key acme.pub'],
     ['An XDP service on an interface', 'bpfship install ghcr.io/acme/xdp-guard:1.0.0 --key acme.pub --interface eth0'],
     ['With a load parameter', 'bpfship install ghcr.io/acme/exec-watch:1.0.0 --key acme.pub --set only_pid=1'],
@@ -70,9 +72,10 @@ export function createUpgradeCommand(getContext: GetContext): Command {
     )
     .argument('<service>', 'the installed service')
     .argument('<reference>', 'the package to switch to');
-  addExamples(addDiscardOption(addInstallOptions(command)), [
+  addExamples(addDiscardOption(addHealthOptions(addInstallOptions(command))), [
     ['To a newer version', 'bpfship upgrade exec-watch ghcr.io/acme/exec-watch:1.1.0 --key acme.pub'],
     ['By digest, from a folder', 'bpfship upgrade --oci-layout exec-watch ./exec-watch@sha256:… --key acme.pub'],
+    ['Watched for a minute', 'bpfship upgrade exec-watch ghcr.io/acme/exec-watch:1.1.0 --key acme.pub --health-for 1m'],
     ['And back', 'bpfship rollback exec-watch'],
   ]);
   return command.action(async (service: string, reference: string, values: InstallValues) => {
@@ -106,6 +109,7 @@ export async function bringIn(
     location: opened.location,
     attach: { ...attach, ...withoutEmpty(attachTargets(values)) },
     ...changes,
+    ...healthChoice(values),
     ...(values.discardMap === undefined ? {} : { discardMaps: values.discardMap }),
     onStep: showSteps(context),
     signal: context.signal,
@@ -130,6 +134,7 @@ function printInstall(
     text: [
       `${verb} ${result.service} ${result.version}, variant ${result.variant}, generation ${result.generation}`,
       ...programs,
+      ...(result.health?.probes ?? []).map(({ state, detail }) => `Health: ${state}, ${detail}`),
       `Digest: ${result.digest}`,
       `Fetched ${formatBytes(traffic.bytes)} in ${traffic.requests} requests`,
     ].join('\n'),

@@ -78,7 +78,8 @@ export function createStatusCommand(getContext: GetContext): Command {
       ),
       'Generations:',
       ...status.generations.map(
-        ({ id, version, variant, current }) => `  ${current ? '*' : ' '} ${id}: ${version}, variant ${variant}`,
+        ({ id, version, variant, current, health }) =>
+          `  ${current ? '*' : ' '} ${id}: ${version}, variant ${variant}${health === undefined ? '' : `, health ${health.verdict}`}`,
       ),
       'Programs:',
       ...status.programs.map(

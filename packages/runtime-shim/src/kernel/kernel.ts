@@ -90,6 +90,10 @@ export interface Kernel extends AsyncDisposable {
   settle(): Promise<void>;
   /** What the kernel knows of a pinned object. */
   inspectPin(path: string): Promise<PinnedInfo | undefined>;
+  /** How far a pinned ring buffer has come; `undefined` for any other map, and where there is no such pin. */
+  ringPosition(pin: string): Promise<RingPosition | undefined>;
+  /** The value at a key of a pinned map; `undefined` where it has none. Per-CPU values follow one another. */
+  lookUpEntry(pin: string, key: Uint8Array): Promise<Uint8Array | undefined>;
   /** Reads a piece of a pinned map's entries. Per-CPU values follow one another, each padded to 8 bytes. */
   readEntries(options: ReadEntriesOptions): Promise<MapEntries>;
   /** Writes entries into a pinned map. @throws {KernelError} `ERR_KERNEL_MAP_FULL` where they have no room. */
@@ -242,6 +246,13 @@ export type PinnedInfo =
   | { kind: 'program'; id: number; name: string; type: string; tag: string }
   /** `id`, `type`, `way`: as of {@link AttachedLink}. `dead`: what it was attached to, e.g. the network device, is gone, or somebody detached it. */
   | { kind: 'link'; id: number; type: string; way: AttachWay; programId: number; dead: boolean };
+
+/** How far a ring buffer has come: bytes since it was made, and its size. */
+export interface RingPosition {
+  produced: bigint;
+  consumed: bigint;
+  size: number;
+}
 
 /** Which entries to read. */
 export interface ReadEntriesOptions {

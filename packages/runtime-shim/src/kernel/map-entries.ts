@@ -35,6 +35,23 @@ export function readEntries(bpf: Bpf, { pin, after, limit }: ReadEntriesOptions)
   });
 }
 
+/** The value at a key; `undefined` where the map has none. */
+export function lookUpEntry(bpf: Bpf, pin: string, key: Uint8Array): Uint8Array | undefined {
+  return withMap(bpf, pin, ({ fd, keySize, valueSize }) => {
+    if (key.length !== keySize) throw new KernelError('ERR_KERNEL_CALL', `a key of ${pin} has ${keySize} bytes`);
+    using arena = new Arena();
+    const value = arena.allocate(Math.max(valueSize, 1));
+    const result = bpf.call(COMMAND.mapLookup, (attr) => {
+      attr.writeUInt32LE(fd, 0);
+      attr.writeBigUInt64LE(arena.copy(key), 8);
+      attr.writeBigUInt64LE(value.address, 16);
+    });
+    if (result >= 0) return Uint8Array.from(value.bytes.subarray(0, valueSize));
+    if (errnoName(result) === 'ENOENT') return undefined;
+    throw callError('ERR_KERNEL_CALL', `reading an entry of ${pin}`, result);
+  });
+}
+
 /** Writes entries into a map. @throws {KernelError} `ERR_KERNEL_MAP_FULL` where they have no room. */
 export function writeEntries(bpf: Bpf, options: WriteEntriesOptions): WrittenEntries {
   return withMap(bpf, options.pin, (map) => {

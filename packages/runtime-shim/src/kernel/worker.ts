@@ -13,7 +13,7 @@ import { copyPin, switchAttachment } from './attach/switch-attachment.ts';
 import { dumpMap, inspectPin } from './inspect.ts';
 import { KernelError } from './kernel-error.ts';
 import { listInterfaces } from './list-interfaces.ts';
-import { readEntries, writeEntries } from './map-entries.ts';
+import { lookUpEntry, readEntries, writeEntries } from './map-entries.ts';
 import { Bpf } from './native/bpf.ts';
 import { callError } from './native/errno.ts';
 import type { BtfIds } from './native/find-btf-ids.ts';
@@ -33,6 +33,7 @@ import { readOccupant } from '../xdp-dispatcher/read-dispatcher.ts';
 import { probedFeatures, Prober } from './probes.ts';
 import { loadStubs } from './stub/load-stubs.ts';
 import { clearSlot, fillSlot, makeSelector, readSelector, readSlots, settle, writeSelector } from './stub/stub-maps.ts';
+import { ringPosition } from './ring-position.ts';
 import type { Answer, CallMethod, NumberedQuestion, Request } from './protocol.ts';
 
 const { libbpfPath } = workerData as { libbpfPath: string | undefined };
@@ -134,6 +135,8 @@ const methods: Record<CallMethod, (...args: never[]) => unknown> = {
   readSlots: (pin: string) => readSlots(bpf(), pin),
   settle: () => settle(bpf()),
   inspectPin: (path: string) => inspectPin(bpf(), path),
+  ringPosition: (pin: string) => ringPosition(bpf(), pin),
+  lookUpEntry: (pin: string, key: Uint8Array) => lookUpEntry(bpf(), pin, key),
   readEntries: (options: ReadEntriesOptions) => readEntries(bpf(), options),
   writeEntries: (options: WriteEntriesOptions) => writeEntries(bpf(), options),
   programStats: (pin: string) => programStats(bpf(), pin),

@@ -10,6 +10,7 @@ import type { AttachTargets } from '@bpfship/portability';
 import { attachmentsOf, checkAttachTargets, openPatterns } from './attach-targets.ts';
 import { fetchVariant } from './fetch-variant.ts';
 import type { InstallOptions, InstallResult, NodeFolders, RejectedVariant } from './node-options.ts';
+import { needsGate, pendingHealth } from './health/generation-health.ts';
 import type { ServicePins } from './pins.ts';
 import { type PreparedPackage, variantOf } from './prepare.ts';
 import type { StateFiles } from './state-files.ts';
@@ -102,7 +103,10 @@ async function tryCandidate(
     running,
     timer,
   });
-  const generation = newGeneration(id, prepared, verdict, attach, activation, options.location);
+  const generation: Generation = {
+    ...newGeneration(id, prepared, verdict, attach, activation, options.location),
+    ...(needsGate(index, options.health, state !== undefined) ? { health: pendingHealth(state?.current) } : {}),
+  };
   const warnings = await record(activation, timer, `generation ${id}`, async () => {
     await storePackage(store, prepared);
     await states.write({

@@ -1,6 +1,8 @@
 import type { AttachedProgram, CarriedMap } from './activation.ts';
 import type { KernelFolders } from '../facts/installed-kernels.ts';
 import type { AttachTargets } from '@bpfship/portability';
+import type { HealthChoice } from './health/generation-health.ts';
+import type { HealthReport } from './health/watch-health.ts';
 import type { ParameterChanges } from './parameters.ts';
 import type { PackageSource } from './prepare.ts';
 import type { InstallProgress } from './steps.ts';
@@ -23,6 +25,8 @@ export interface InstallOptions extends PackageSource, ParameterChanges {
   attach?: AttachTargets;
   /** Fetches the variants for the other kernels that are installed on the node too, so that it comes back after a start with one of them. Default true. */
   prefetch?: boolean;
+  /** Whether and how long the new generation is watched before it stays. Default: where the service declares probes, at an upgrade. */
+  health?: HealthChoice | undefined;
   /** Maps whose contents may be lost where the new version cannot take them over. Default: none; such an upgrade is refused. */
   discardMaps?: readonly string[];
   /** Hears of every step that is done. */
@@ -64,6 +68,8 @@ export interface InstallResult {
   programs: AttachedProgram[];
   /** Maps that are pinned, and what they have of those of the generation before. */
   maps: CarriedMap[];
+  /** What came of watching it; absent where it had no health gate to pass. */
+  health?: HealthReport;
   steps: InstallProgress[];
   /** Variants that were tried before and rejected by the kernel, with its words. */
   rejected: RejectedVariant[];

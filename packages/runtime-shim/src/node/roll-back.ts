@@ -58,7 +58,9 @@ export async function rollBack(
 }
 
 function chooseGeneration({ name, current, generations }: ServiceState, to: number | undefined): Generation {
-  const target = generations.findLast(({ id }) => (to === undefined ? id < current : id === to));
+  const target = generations.findLast(({ id, health }) =>
+    to === undefined ? id < current && health?.verdict !== 'failed' : id === to,
+  );
   if (target && target.id !== current) return target;
   const wanted = to === undefined ? 'earlier generation' : `other generation ${to}`;
   throw new ShimError('ERR_SHIM_NO_GENERATION', `${name} has no ${wanted} to go back to`, {

@@ -15,6 +15,9 @@ import { bringUp, type BringUpContext } from './bring-up.ts';
 import { ensureBpffs, releaseBpffs } from './bpffs.ts';
 import { collectGarbage } from './collect-garbage.ts';
 import { entryDecoder } from './decode-map.ts';
+import { isWatched } from './health/generation-health.ts';
+import { concludeHealth, type GateOptions, unhealthy, watchGeneration } from './health/health-gate.ts';
+import type { HealthReport } from './health/watch-health.ts';
 import type {
   ChangeOptions,
   InstallOptions,
@@ -35,7 +38,7 @@ import { rollBack } from './roll-back.ts';
 import { describeStatus, type ServiceStatus, type ServiceSummary, summarize } from './status.ts';
 import { linkPinOf } from './stubs/stub-pins.ts';
 import { StateFiles } from './state-files.ts';
-import { currentGeneration, type Generation, type ServiceState } from './state-schema.ts';
+import { currentGeneration, type Generation, generationOf, type ServiceState } from './state-schema.ts';
 import { StepTimer } from './steps.ts';
 import { readStoredObject, readStoredPackage } from './stored-package.ts';
 import { uninstallService } from './uninstall.ts';
@@ -90,7 +93,7 @@ export class ShimNode implements AsyncDisposable {
       if (state) throw alreadyInstalled(state);
       return bringUp(context, prepared, options, undefined, timer);
     });
-    return this.#withPrefetched(result, options, timer);
+    return this.#withPrefetched(await this.#passGate(result, options, timer), options, timer);
   }
 
   /** Switches an installed service to another package. Maps keep their contents; where anything fails, the running version stays. */
@@ -114,7 +117,7 @@ export class ShimNode implements AsyncDisposable {
       const agreed = current.id === expected.id ? prepared : await prepare(current);
       return bringUp(context, agreed, { ...options, attach }, state, timer);
     });
-    return this.#withPrefetched(result, options, timer);
+    return this.#withPrefetched(await this.#passGate(result, options, timer), options, timer);
   }
 
   /** Goes back to a generation that the node already had, from the local store and without a network. */
@@ -146,6 +149,27 @@ export class ShimNode implements AsyncDisposable {
   async setTargets({ attach, ...options }: ChangeOptions & { attach?: AttachTargets }): Promise<InstallResult> {
     requireRunning(await this.#require(options.service));
     return this.#reattach(options, attach);
+  }
+
+  /**
+   * Watches generations again whose health gate was interrupted, as by a crash: they stay where they pass, else the ones before come back.
+   *
+   * @returns what was done, a line each.
+   */
+  async recheckHealth(options: { signal?: AbortSignal } = {}): Promise<string[]> {
+    const lines: string[] = [];
+    for (const state of await this.#states.all()) {
+      const { id, health } = currentGeneration(state);
+      if (health?.verdict !== 'pending' || isWatched(health) || state.stopped) continue;
+      try {
+        const { verdict } = await this.#watch(state.name, id, { ...options, timer: new StepTimer(undefined) });
+        lines.push(`${state.name}: generation ${id} is ${verdict}`);
+      } catch (error) {
+        if (!(error instanceof ShimError)) throw error;
+        lines.push(error.message);
+      }
+    }
+    return lines;
   }
 
   /** Detaches a service, removes its pins, and forgets it. */
@@ -361,6 +385,42 @@ export class ShimNode implements AsyncDisposable {
         throw error;
       }
     });
+  }
+
+  /** Watches a generation that must pass its health gate. The node's lock is free meanwhile. */
+  async #passGate(
+    result: InstallResult,
+    { health, signal }: Pick<InstallOptions, 'health' | 'signal'>,
+    timer: StepTimer,
+  ): Promise<InstallResult> {
+    const { service, generation, maps } = result;
+    const state = await this.#require(service);
+    if (generationOf(state, generation)?.health?.verdict !== 'pending') return result;
+    const newMaps = new Set(maps.filter(({ contents }) => contents === 'new').map(({ name }) => name));
+    const seconds = health === false ? undefined : health?.seconds;
+    const report = await this.#watch(service, generation, { newMaps, seconds, signal, timer });
+    return { ...result, health: report };
+  }
+
+  /** @throws {ShimError} `ERR_SHIM_UNHEALTHY` after the generation before was brought back. */
+  async #watch(
+    service: string,
+    id: number,
+    options: Omit<GateOptions, 'context' | 'generation'>,
+  ): Promise<HealthReport> {
+    const context = this.#context(service);
+    const generation = generationOf(await this.#require(service), id);
+    if (!generation) throw new TypeError('a generation that was recorded is in its state');
+    const report = await watchGeneration({ context, generation, ...options });
+    const concluded = await this.#exclusively(undefined, async () => {
+      const state = await this.#states.read(service);
+      await recover(this.#kernel, context.pins, state && currentGeneration(state));
+      const ended = await concludeHealth(context, state, generation, report, options.timer);
+      if (ended.kind === 'alone') await uninstallService(context, this.#folders, service);
+      return ended;
+    });
+    if (report.verdict === 'healthy' || concluded.kind === 'superseded') return report;
+    throw unhealthy(service, generation, report, concluded);
   }
 
   #exclusively<T>(signal: AbortSignal | undefined, action: () => Promise<T>): Promise<T> {

@@ -9,6 +9,7 @@ import {
 } from '@bpfship/media-types';
 import { z } from 'zod';
 import type { AttachTargets } from '@bpfship/portability';
+import type { GenerationHealth } from './health/generation-health.ts';
 import type { RecordedProgram } from './activation.ts';
 import { AttachTargetSchema, AttachTargetsSchema } from './target-schema.ts';
 import type { ParameterValues } from './parameters.ts';
@@ -53,6 +54,8 @@ export interface Generation {
   programs: RecordedProgram[];
   /** The slot of the service's stubs that its programs were put in; absent where it had no stubs. */
   slot?: number;
+  /** How it stands with its health gate; absent where it had none to pass. */
+  health?: GenerationHealth;
   /** RFC 3339. */
   created: string;
 }
@@ -79,6 +82,13 @@ const RecordedProgramSchema: z.ZodType<RecordedProgram> = z
   .transform(({ key, ...program }) => ({ ...program, key: key ?? program.name }));
 
 const GenerationId = z.number().int().min(1).max(Number.MAX_SAFE_INTEGER);
+
+const GenerationHealthSchema: z.ZodType<GenerationHealth> = z.object({
+  verdict: z.enum(['pending', 'healthy', 'failed']),
+  before: GenerationId.exactOptional(),
+  watcher: z.object({ pid: z.number().int().min(1), started: line(32), boot: line(64) }).exactOptional(),
+  details: z.array(line(1024)).max(512).exactOptional(),
+});
 
 /** Schema of {@link ServiceState}. */
 export const ServiceStateSchema: z.ZodType<ServiceState> = z
@@ -107,6 +117,7 @@ export const ServiceStateSchema: z.ZodType<ServiceState> = z
             .exactOptional(),
           programs: z.array(RecordedProgramSchema),
           slot: z.number().int().min(0).max(1).exactOptional(),
+          health: GenerationHealthSchema.exactOptional(),
           created: z.iso.datetime(),
         }),
       )
@@ -117,9 +128,14 @@ export const ServiceStateSchema: z.ZodType<ServiceState> = z
     'the current generation is not in the list',
   );
 
+/** A generation by its id. */
+export function generationOf({ generations }: ServiceState, id: number): Generation | undefined {
+  return generations.find((generation) => generation.id === id);
+}
+
 /** The generation that runs. */
 export function currentGeneration(state: ServiceState): Generation {
-  const found = state.generations.find(({ id }) => id === state.current);
+  const found = generationOf(state, state.current);
   if (!found) throw new TypeError('a checked state has its current generation');
   return found;
 }

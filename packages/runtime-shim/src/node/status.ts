@@ -3,6 +3,7 @@ import type { BtfIndex, Variant } from '@bpfship/media-types';
 import type { Kernel } from '../kernel/kernel.ts';
 import { describeParameters, type ParameterStatus } from './parameters.ts';
 import type { RecordedProgram, Switching } from './activation.ts';
+import type { GenerationHealth } from './health/generation-health.ts';
 import { linkPinOf } from './stubs/stub-pins.ts';
 import type { ServicePins } from './pins.ts';
 import { currentGeneration, type ServiceState } from './state-schema.ts';
@@ -43,7 +44,15 @@ export interface ServiceStatus extends Omit<ServiceSummary, 'programs'> {
   signer?: string;
   /** Load parameters that the service declares, with what they are set to. */
   parameters: ParameterStatus[];
-  generations: { id: number; version: string; variant: string; digest: string; created: string; current: boolean }[];
+  generations: {
+    id: number;
+    version: string;
+    variant: string;
+    digest: string;
+    created: string;
+    current: boolean;
+    health?: GenerationHealth;
+  }[];
   programs: ProgramStatus[];
   maps: { name: string; type: string; pin: string; id?: number }[];
 }
@@ -92,13 +101,14 @@ export async function describeStatus(
     source: generation.source,
     ...(generation.signer === undefined ? {} : { signer: generation.signer }),
     parameters: describeParameters(index, generation.parameters),
-    generations: state.generations.map(({ id, version, variant: name, manifest, created }) => ({
+    generations: state.generations.map(({ id, version, variant: name, manifest, created, health }) => ({
       id,
       version,
       variant: name,
       digest: manifest.digest,
       created,
       current: id === state.current,
+      ...(health === undefined ? {} : { health }),
     })),
     programs,
     maps,

@@ -10,6 +10,7 @@ export type StepName =
   | 'migrate'
   | 'attach'
   | 'record'
+  | 'health'
   | 'prefetch';
 
 /** One step that is done. */
