@@ -63,7 +63,9 @@ export type {
   StructOps,
 } from './object/bpf-object.ts';
 export { readSectionName, type ProgramAttachment } from './object/attach.ts';
+export { hookName } from './object/hook-name.ts';
 export type { Instruction } from './object/instruction.ts';
+export { capabilitiesOf } from './requirements/capabilities.ts';
 export { helperName, helperNumber } from './object/helper-names.ts';
 export { mapTypeName } from './object/map-types.ts';
 export { HELPERS_BY_FORM } from './requirements/helper-form.ts';

@@ -24,7 +24,7 @@ export const EXIT_CODES: readonly ExitCode[] = [
   { status: 4, meaning: 'the registry wants other credentials', errors: ['ERR_OCI_UNAUTHORIZED', 'ERR_OCI_FORBIDDEN'] },
   { status: 10, meaning: 'the package has no signature', errors: ['ERR_TRUST_NO_SIGNATURE'] },
   { status: 12, meaning: 'no signature matches the key or identity', errors: ['ERR_TRUST_NO_MATCH'] },
-  { status: 14, meaning: 'the policy denies it', errors: ['ERR_TRUST_DENIED'] },
+  { status: 14, meaning: 'the policy denies it', errors: ['ERR_TRUST_DENIED', 'ERR_SHIM_DENIED'] },
   {
     status: 20,
     meaning: 'this kernel cannot run it: no variant fits',

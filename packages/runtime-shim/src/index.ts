@@ -61,6 +61,7 @@ export {
 export type { AttachTarget, AttachTargets } from '@bpfship/portability';
 export type { GenerationHealth, HealthChoice } from './node/health/generation-health.ts';
 export type { HealthReport } from './node/health/watch-health.ts';
+export type { Permission, PermissionKind } from './node/permissions/permissions-of.ts';
 export type {
   ChangeOptions,
   InstallOptions,

@@ -23,7 +23,27 @@ describe('parsePolicy', () => {
     expect(parsePolicy(empty)).toEqual({ keys: [pem], evidenceKeys: [] });
   });
 
+  it('reads what packages may do', () => {
+    const allow = { hooks: ['xdp', 'kprobe:tcp_*'], capabilities: [] };
+    expect(parsePolicy(JSON.stringify({ schemaVersion: 1, keys: [pem], allow }))).toEqual({ keys: [pem], allow });
+  });
+
   it.each([
+    [
+      'an allow that is a list',
+      JSON.stringify({ schemaVersion: 1, keys: [pem], allow: [] }),
+      'ERR_TRUST_POLICY_INVALID',
+    ],
+    [
+      'a list of what is allowed that is not known',
+      JSON.stringify({ schemaVersion: 1, keys: [pem], allow: { hook: ['xdp'] } }),
+      'ERR_TRUST_POLICY_INVALID',
+    ],
+    [
+      'a list of what is allowed that holds more than names',
+      JSON.stringify({ schemaVersion: 1, keys: [pem], allow: { hooks: ['x y'] } }),
+      'ERR_TRUST_POLICY_INVALID',
+    ],
     [
       'evidence keys that are no list',
       JSON.stringify({ schemaVersion: 1, keys: [pem], evidenceKeys: pem }),

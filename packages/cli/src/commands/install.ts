@@ -4,6 +4,7 @@ import type { AttachTargets, InstallResult } from '@bpfship/runtime-shim';
 import type { CommandContext, GetContext } from '../context.ts';
 import { addExamples } from '../options/examples.ts';
 import { addHealthOptions, healthChoice, type HealthOptionValues } from '../options/health-options.ts';
+import { addAllowNewOption, type AllowNewOptionValues } from '../options/allow-new-option.ts';
 import { addVerifyOptions, policyFrom, type VerifyOptionValues } from '../options/key-options.ts';
 import {
   addAttachOptions,
@@ -31,7 +32,8 @@ export interface InstallValues
     AttachOptionValues,
     ParameterOptionValues,
     DiscardOptionValues,
-    HealthOptionValues {
+    HealthOptionValues,
+    AllowNewOptionValues {
   ociLayout?: boolean;
 }
 
@@ -72,7 +74,7 @@ export function createUpgradeCommand(getContext: GetContext): Command {
     )
     .argument('<service>', 'the installed service')
     .argument('<reference>', 'the package to switch to');
-  addExamples(addDiscardOption(addHealthOptions(addInstallOptions(command))), [
+  addExamples(addAllowNewOption(addDiscardOption(addHealthOptions(addInstallOptions(command)))), [
     ['To a newer version', 'bpfship upgrade exec-watch ghcr.io/acme/exec-watch:1.1.0 --key acme.pub'],
     ['By digest, from a folder', 'bpfship upgrade --oci-layout exec-watch ./exec-watch@sha256:… --key acme.pub'],
     ['Watched for a minute', 'bpfship upgrade exec-watch ghcr.io/acme/exec-watch:1.1.0 --key acme.pub --health-for 1m'],
@@ -110,6 +112,7 @@ export async function bringIn(
     attach: { ...attach, ...withoutEmpty(attachTargets(values)) },
     ...changes,
     ...healthChoice(values),
+    ...(values.allowNew === undefined ? {} : { allowNew: values.allowNew }),
     ...(values.discardMap === undefined ? {} : { discardMaps: values.discardMap }),
     onStep: showSteps(context),
     signal: context.signal,

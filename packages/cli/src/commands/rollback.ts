@@ -3,6 +3,7 @@ import type { GetContext } from '../context.ts';
 import { errorCode } from '../exit-codes.ts';
 import { addExamples } from '../options/examples.ts';
 import { wholeNumber } from '../options/numbers.ts';
+import { addVerifyOptions, policyFrom, type VerifyOptionValues } from '../options/key-options.ts';
 import {
   addDiscardOption,
   addNodeOptions,
@@ -18,33 +19,39 @@ export function createRollbackCommand(getContext: GetContext): Command {
   const command = new Command('rollback')
     .summary('go back to an earlier generation')
     .description(
-      'Switches a service back to a generation that this node already had, from the local store and without a network.',
+      'Switches a service back to a generation that this node already had, from the local store and without a network. It was verified when it was installed; with --key or --policy its signature is verified again.',
     )
     .argument('<service>', 'the installed service')
     .option('--to <generation>', 'the generation to go back to; default: the one before', wholeNumber(1));
-  addExamples(addDiscardOption(addNodeOptions(command)), [
+  addExamples(addVerifyOptions(addDiscardOption(addNodeOptions(command))), [
     ['To the generation before', 'bpfship rollback exec-watch'],
     ['To a certain one', 'bpfship rollback exec-watch --to 1'],
+    ['Only to what is trusted now', 'bpfship rollback exec-watch --key acme.pub'],
     ['What there is to go back to', 'bpfship status exec-watch'],
   ]);
-  return command.action(async (name: string, values: NodeOptionValues & DiscardOptionValues & { to?: number }) => {
-    const context = getContext();
-    const service = checkServiceName(name);
-    await using node = await openLocalNode(values, context);
-    const result = await node.rollback({
-      service,
-      ...(values.to === undefined ? {} : { to: values.to }),
-      ...(values.discardMap === undefined ? {} : { discardMaps: values.discardMap }),
-      onStep: showSteps(context),
-      signal: context.signal,
-    });
-    for (const line of result.warnings) context.printer.warn(line);
-    context.printer.result({
-      text: `Rolled ${result.service} back to ${result.version}, variant ${result.variant}, generation ${result.generation}`,
-      data: result,
-      brief: String(result.generation),
-    });
-  });
+  return command.action(
+    async (name: string, values: NodeOptionValues & DiscardOptionValues & VerifyOptionValues & { to?: number }) => {
+      const context = getContext();
+      const service = checkServiceName(name);
+      const isNamed = values.key !== undefined || values.policy !== undefined;
+      const policy = isNamed ? await policyFrom(values, context) : undefined;
+      await using node = await openLocalNode(values, context);
+      const result = await node.rollback({
+        service,
+        ...(policy === undefined ? {} : { policy }),
+        ...(values.to === undefined ? {} : { to: values.to }),
+        ...(values.discardMap === undefined ? {} : { discardMaps: values.discardMap }),
+        onStep: showSteps(context),
+        signal: context.signal,
+      });
+      for (const line of result.warnings) context.printer.warn(line);
+      context.printer.result({
+        text: `Rolled ${result.service} back to ${result.version}, variant ${result.variant}, generation ${result.generation}`,
+        data: result,
+        brief: String(result.generation),
+      });
+    },
+  );
 }
 
 /** `bpfship restore [SERVICE]` */

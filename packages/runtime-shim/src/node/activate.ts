@@ -1,8 +1,9 @@
 import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { verifyBytes } from '@bpfship/oras-client';
 import type { LoadedObject } from '../kernel/kernel.ts';
-import type { ActivateOptions, Activation, AttachedProgram, CarriedMap } from './activation.ts';
+import type { ActivateOptions, Activation, AttachedProgram, CarriedMap, NewGeneration } from './activation.ts';
 import { attachPrograms } from './attach-programs.ts';
 import { pinMaps } from './carry-maps.ts';
 import { copyLateEntries, copyMaps } from './copy-maps.ts';
@@ -82,16 +83,23 @@ export function loadGeneration(
   { kernel, next }: Pick<ActivateOptions, 'kernel' | 'next'>,
   { reuse, sizes }: Pick<MapPlan, 'reuse' | 'sizes'>,
 ): Promise<LoadedObject> {
-  return withBtfFile(next.supplement, (file) =>
-    kernel.load({
+  return withBtfFile(next.supplement, (file) => {
+    checkObject(next);
+    return kernel.load({
       name: next.variant.name,
       bytes: next.object,
       reuseMaps: reuse,
       mapSizes: sizes,
       variables: parameterVariables(next.object, next.index, next.parameters),
       ...(file === undefined ? {} : { customBtfPath: file }),
-    }),
-  );
+    });
+  });
+}
+
+/** Hashes once more, in memory, the bytes that the loader is given next: whatever road they came by. @throws {OciError} `ERR_OCI_DIGEST_MISMATCH`. */
+function checkObject({ object, variant }: NewGeneration): void {
+  const { digest, size } = variant.object;
+  verifyBytes(object, { mediaType: 'application/octet-stream', digest, size });
 }
 
 /** The loader takes BTF by its path: a file that only this process's user can read, for as long as it loads. */

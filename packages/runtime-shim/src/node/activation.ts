@@ -56,6 +56,8 @@ export interface RunningGeneration {
   index: BtfIndex;
   /** A map as the newest generation has it that has one of the name: maps that the running one lacks stay pinned for a rollback. */
   mapBefore(name: string): Promise<MapBefore | undefined>;
+  /** What was loaded. */
+  object(): Promise<Uint8Array>;
 }
 
 /** A map whose contents are pinned. */

@@ -11,6 +11,7 @@ import { attachmentsOf, checkAttachTargets, openPatterns } from './attach-target
 import { fetchVariant } from './fetch-variant.ts';
 import type { InstallOptions, InstallResult, NodeFolders, RejectedVariant } from './node-options.ts';
 import { needsGate, pendingHealth } from './health/generation-health.ts';
+import { checkUpgrade } from './permissions/check-upgrade.ts';
 import type { ServicePins } from './pins.ts';
 import { type PreparedPackage, variantOf } from './prepare.ts';
 import type { StateFiles } from './state-files.ts';
@@ -86,6 +87,7 @@ async function tryCandidate(
       bytes: fetched,
     }),
   );
+  const widening = await checkUpgrade({ version: `${index.name} ${index.version}`, variant, object }, options, running);
   const id = Math.max(0, ...(state?.generations ?? []).map((generation) => generation.id)) + 1;
   const activation = await activate({
     kernel,
@@ -118,7 +120,7 @@ async function tryCandidate(
   });
   return resultOf(index.name, generation, activation, timer, {
     rejected,
-    warnings: [...prepared.warnings, ...waiting, ...activation.warnings, ...warnings],
+    warnings: [...prepared.warnings, ...waiting, ...widening, ...activation.warnings, ...warnings],
   });
 }
 
@@ -161,12 +163,13 @@ export async function runningGeneration(
   state: ServiceState,
 ): Promise<RunningGeneration> {
   const { id, programs, ...generation } = currentGeneration(state);
-  const { index, variant } = await readStoredPackage(store, { id, programs, ...generation });
+  const { manifest, index, variant } = await readStoredPackage(store, { id, programs, ...generation });
   return {
     id,
     index,
     variant,
     programs,
+    object: () => readStoredObject(store, manifest, variant),
     async mapBefore(name) {
       const others = state.generations.filter((other) => other.id !== id).toReversed();
       for (const other of [currentGeneration(state), ...others]) {
@@ -204,7 +207,7 @@ export function resultOf(
 
 function newGeneration(
   id: number,
-  { descriptor, index, signer, supplement, parameters }: PreparedPackage,
+  { descriptor, index, signer, signature, supplement, parameters }: PreparedPackage,
   { variant, layer, architecture }: Verdict,
   attach: AttachTargets,
   activation: Activation,
@@ -221,6 +224,7 @@ function newGeneration(
     ...(supplement ? { supplement: { digest: supplement.digest, size: supplement.size } } : {}),
     ...(signer === undefined ? {} : { signer }),
     kernel: release(),
+    ...(signature ? { signature: { digest: signature.digest, size: signature.bytes.length } } : {}),
     attach,
     ...(Object.keys(parameters).length === 0 ? {} : { parameters }),
     programs: [],

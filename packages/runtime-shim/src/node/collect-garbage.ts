@@ -16,7 +16,7 @@ export async function collectGarbage(store: OciLayoutStore, states: readonly Ser
       ...(generation.prefetched ?? []),
     ])
       needed.add(digest);
-    if (generation.supplement) needed.add(generation.supplement.digest);
+    for (const extra of [generation.supplement, generation.signature]) if (extra) needed.add(extra.digest);
   }
   await store.prune((digest) => needed.has(digest));
   const removed: string[] = [];

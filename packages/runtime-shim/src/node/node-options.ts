@@ -1,3 +1,4 @@
+import type { Policy } from '@bpfship/trust';
 import type { AttachedProgram, CarriedMap } from './activation.ts';
 import type { KernelFolders } from '../facts/installed-kernels.ts';
 import type { AttachTargets } from '@bpfship/portability';
@@ -25,6 +26,8 @@ export interface InstallOptions extends PackageSource, ParameterChanges {
   attach?: AttachTargets;
   /** Fetches the variants for the other kernels that are installed on the node too, so that it comes back after a start with one of them. Default true. */
   prefetch?: boolean;
+  /** What an upgrade may do that the running generation does not: `hook:kprobe:*`, `helper:bpf_send_signal`, `capability:CAP_NET_ADMIN`. Default: nothing beyond what the policy allows. */
+  allowNew?: readonly string[] | undefined;
   /** Whether and how long the new generation is watched before it stays. Default: where the service declares probes, at an upgrade. */
   health?: HealthChoice | undefined;
   /** Maps whose contents may be lost where the new version cannot take them over. Default: none; such an upgrade is refused. */
@@ -51,6 +54,8 @@ export interface ChangeOptions {
 export interface RollbackOptions extends ChangeOptions {
   /** Id of the generation to go back to. Default: the newest before the current one. */
   to?: number;
+  /** Whom to trust, and what packages may do, now. Default: what was verified when the generation was installed holds. */
+  policy?: Policy | undefined;
   /** As in {@link InstallOptions}. */
   discardMaps?: readonly string[];
 }

@@ -23,7 +23,7 @@ import {
   targetsOf,
   type Verdict,
 } from '@bpfship/portability';
-import { type Policy, verifyArtifact } from '@bpfship/trust';
+import { type Policy, type Verification, verifyArtifact } from '@bpfship/trust';
 import { readKernelBtf } from '../facts/kernel-btf.ts';
 import { loadedModules } from '../facts/module-btf.ts';
 import { readKernelFacts } from '../facts/read-kernel-facts.ts';
@@ -60,6 +60,8 @@ export interface PreparedPackage {
   index: BtfIndex;
   indexBytes: Uint8Array;
   signer: string | undefined;
+  /** The accepted signature's bundle; absent where none was asked for. */
+  signature?: { digest: string; bytes: Uint8Array } | undefined;
   /** Load parameters that are set; the selection was made with them. */
   parameters: ParameterValues;
   selection: Selection;
@@ -89,10 +91,10 @@ export async function preparePackage(
     ({ descriptor: found, bytes }) => ({ detail: `${source.reference} is ${found.digest}`, bytes: bytes.length }),
   );
   const manifest = parseServiceManifest(manifestBytes);
-  const signer = await timer.run(
+  const verified = await timer.run(
     'verify',
     () => verifySigner(source, descriptor),
-    (hint) => ({ detail: hint === undefined ? 'not checked' : `signed by key ${hint}` }),
+    (found) => ({ detail: found === undefined ? 'not checked' : `signed by key ${found.signer.hint}` }),
   );
   const { index, indexBytes, facts, btf } = await timer.run(
     'facts',
@@ -143,7 +145,8 @@ export async function preparePackage(
     manifestBytes,
     index,
     indexBytes,
-    signer,
+    signer: verified?.signer.hint,
+    ...(verified ? { signature: { digest: verified.bundleDigest, bytes: verified.bundle } } : {}),
     parameters,
     selection,
     candidates: candidatesOf(source, index, selection, facts.release),
@@ -194,9 +197,8 @@ function missingPrivilege(reason = 'it is not known why'): ShimError {
 async function verifySigner(
   { target, policy, allowUnsigned, signal }: PackageSource,
   subject: Descriptor,
-): Promise<string | undefined> {
-  if (policy !== undefined)
-    return (await verifyArtifact({ target, subject, policy, ...(signal ? { signal } : {}) })).signer.hint;
+): Promise<Verification | undefined> {
+  if (policy !== undefined) return verifyArtifact({ target, subject, policy, ...(signal ? { signal } : {}) });
   if (allowUnsigned) return undefined;
   throw new TypeError('either a policy or allowUnsigned must be given');
 }

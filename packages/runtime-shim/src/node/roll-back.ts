@@ -4,6 +4,7 @@ import { attachmentsOf, checkAttachTargets, openPatterns } from './attach-target
 import { type BringUpContext, record, resultOf, runningGeneration, withPrograms } from './bring-up.ts';
 import type { InstallResult, RollbackOptions } from './node-options.ts';
 import type { Generation, ServiceState } from './state-schema.ts';
+import { checkAgain } from './permissions/check-again.ts';
 import { resolveTargets } from './resolve-targets.ts';
 import type { StepTimer } from './steps.ts';
 import { readStoredObject, readStoredPackage, readStoredSupplement } from './stored-package.ts';
@@ -17,7 +18,7 @@ import { readStoredObject, readStoredPackage, readStoredSupplement } from './sto
 export async function rollBack(
   context: BringUpContext,
   state: ServiceState,
-  { to, discardMaps }: Pick<RollbackOptions, 'to' | 'discardMaps'>,
+  { to, discardMaps, policy }: Pick<RollbackOptions, 'to' | 'discardMaps' | 'policy'>,
   timer: StepTimer,
 ): Promise<InstallResult> {
   const { kernel, store, states, pins } = context;
@@ -27,6 +28,7 @@ export async function rollBack(
   const resolved = resolveTargets(attach);
   checkAttachTargets(variant, resolved);
   const object = await readStoredObject(store, manifest, variant);
+  if (policy) await checkAgain({ store, service: state.name, generation: target, variant, object }, policy);
   const supplement = await readStoredSupplement(store, target);
   const running = await runningGeneration(context, state);
   const activation = await activate({

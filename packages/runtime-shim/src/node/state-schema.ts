@@ -46,6 +46,8 @@ export interface Generation {
   kernel?: string;
   /** Layers in the local store for the other kernels that are installed on the node. */
   prefetched?: string[];
+  /** The bundle that says so, in the local store. */
+  signature?: { digest: string; size: number };
   /** Where its programs are to attach, as it was asked for: with patterns. */
   attach: AttachTargets;
   /** Load parameters that somebody set; absent where all have their defaults. */
@@ -111,6 +113,7 @@ export const ServiceStateSchema: z.ZodType<ServiceState> = z
           signer: line(512).exactOptional(),
           kernel: line(128).exactOptional(),
           prefetched: z.array(Digest).max(256).exactOptional(),
+          signature: z.object({ digest: Digest, size: z.number().int().min(1) }).exactOptional(),
           attach: AttachTargetsSchema,
           parameters: z
             .record(CName, z.union([z.boolean(), z.number(), z.string().max(MAX_PARAMETER_TEXT)]))

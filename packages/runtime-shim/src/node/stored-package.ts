@@ -4,9 +4,11 @@ import {
   type BtfIndex,
   MAX_BTF_INDEX_SIZE,
   MAX_MINIMAL_BTF_SIZE,
+  MAX_SIGNATURE_BUNDLE_SIZE,
   MAX_VARIANT_LAYER_SIZE,
   MEDIA_TYPE_MINIMAL_BTF,
   MEDIA_TYPE_OCI_MANIFEST,
+  MEDIA_TYPE_SIGSTORE_BUNDLE,
   parseBtfIndex,
   parseServiceManifest,
   type ServiceManifest,
@@ -25,11 +27,15 @@ import type { Generation } from './state-schema.ts';
  */
 export async function storePackage(
   store: OciLayoutStore,
-  { descriptor, manifest, manifestBytes, indexBytes, supplement }: PreparedPackage,
+  { descriptor, manifest, manifestBytes, indexBytes, supplement, signature }: PreparedPackage,
 ): Promise<void> {
   if (supplement) {
     const { digest, size, bytes } = supplement;
     await store.push({ mediaType: MEDIA_TYPE_MINIMAL_BTF, digest, size }, bytes);
+  }
+  if (signature) {
+    const { digest, bytes } = signature;
+    await store.push({ mediaType: MEDIA_TYPE_SIGSTORE_BUNDLE, digest, size: bytes.length }, bytes);
   }
   await store.push(manifest.config, indexBytes);
   await store.push(
@@ -82,6 +88,17 @@ export async function readStoredSupplement(
   if (supplement === undefined) return undefined;
   return withStore(store, `the BTF of generation ${id}`, () =>
     fetchBytes(store, { mediaType: MEDIA_TYPE_MINIMAL_BTF, ...supplement }, { maxBytes: MAX_MINIMAL_BTF_SIZE }),
+  );
+}
+
+/** The signature's bundle of a generation from the local store; undefined where it was installed without. @throws {ShimError} `ERR_SHIM_STATE_CORRUPT`. */
+export async function readStoredSignature(
+  store: OciLayoutStore,
+  { id, signature }: Generation,
+): Promise<Uint8Array | undefined> {
+  if (signature === undefined) return undefined;
+  return withStore(store, `the signature of generation ${id}`, () =>
+    fetchBytes(store, { mediaType: MEDIA_TYPE_SIGSTORE_BUNDLE, ...signature }, { maxBytes: MAX_SIGNATURE_BUNDLE_SIZE }),
   );
 }
 

@@ -30,7 +30,12 @@ export interface TriedCandidates {
   /** Entries that were not tried because there are too many. */
   readonly left: number;
   /** The first that passed. */
-  readonly match?: { readonly descriptor: Descriptor; readonly bundleDigest: string; readonly bundle: VerifiedBundle };
+  readonly match?: {
+    readonly descriptor: Descriptor;
+    readonly bundleDigest: string;
+    readonly bundleBytes: Uint8Array;
+    readonly bundle: VerifiedBundle;
+  };
   /** The registry failed to give a candidate, so that "none" cannot be said. */
   readonly failure?: unknown;
 }
@@ -78,7 +83,7 @@ async function tryCandidate(
     const reason = `signed by the key ${bundle.signer.hint}`;
     return {
       candidate: { digest, outcome: 'accepted', reason },
-      match: { descriptor: entry, bundleDigest: read.digest, bundle },
+      match: { descriptor: entry, bundleDigest: read.digest, bundleBytes: read.bytes, bundle },
     };
   } catch (error) {
     if (!(error instanceof TrustError)) throw error;

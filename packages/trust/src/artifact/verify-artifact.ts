@@ -28,6 +28,8 @@ export interface Verification {
   readonly candidates: readonly Candidate[];
   /** Digest of the accepted bundle's bytes. */
   readonly bundleDigest: string;
+  /** The bundle itself: with it, whether a key signed can be asked again without a network. */
+  readonly bundle: Uint8Array;
   /** `sha256:…`; the decision holds for this subject and this policy only. */
   readonly policyFingerprint: string;
 }
@@ -53,6 +55,7 @@ export async function verifyArtifact(options: VerifyArtifactOptions): Promise<Ve
     checks,
     candidates,
     bundleDigest: match.bundleDigest,
+    bundle: match.bundleBytes,
     policyFingerprint: policy.fingerprint,
   };
 }
