@@ -47,10 +47,32 @@ const CLI: Bundle = {
   imports: ['koffi'],
 };
 
+const SHIM_FOLDER = join(PACKAGES, 'runtime-shim', 'bundle');
+/** The daemon, likewise: what it needs only now and then is in files of its own. */
+const SHIM: Bundle = {
+  input: {
+    input: {
+      main: dist('runtime-shim', 'daemon', 'main.js'),
+      worker: dist('runtime-shim', 'kernel', 'worker.js'),
+      'event-worker': dist('runtime-shim', 'observe', 'reader', 'event-worker.js'),
+    },
+    platform: 'node',
+    external: ['koffi'],
+  },
+  output: { dir: SHIM_FOLDER },
+  result: join(SHIM_FOLDER, 'main.js'),
+  sources: ['media-types', 'oras-client', 'bpf-object', 'portability', 'trust', 'runtime-shim'],
+  imports: ['koffi'],
+};
+
 if (!(await isFresh(DECISION))) await write(DECISION);
-if (!(await isFresh(CLI))) {
-  await rm(CLI_FOLDER, { recursive: true, force: true });
-  await writeLicences(CLI_FOLDER, await write(CLI));
+for (const [folder, bundle] of [
+  [CLI_FOLDER, CLI],
+  [SHIM_FOLDER, SHIM],
+] as const) {
+  if (await isFresh(bundle)) continue;
+  await rm(folder, { recursive: true, force: true });
+  await writeLicences(folder, await write(bundle));
 }
 
 function dist(name: string, ...path: string[]): string {

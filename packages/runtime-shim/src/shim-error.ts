@@ -4,6 +4,9 @@ import { KernelError } from './kernel/kernel-error.ts';
 /** Stable codes of {@link ShimError}. */
 export type ShimErrorCode =
   | 'ERR_SHIM_SUPPLEMENT'
+  | 'ERR_SHIM_DAEMON_RUNS'
+  | 'ERR_SHIM_DAEMON'
+  | 'ERR_SHIM_REQUEST'
   | 'ERR_SHIM_DESIRED'
   | 'ERR_SHIM_NO_VERSION'
   | 'ERR_SHIM_NO_VARIANT'

@@ -1,0 +1,52 @@
+import { CName, line, MAX_PARAMETER_TEXT, type ParameterValue, ServiceName, VariantName } from '@bpfship/media-types';
+import type { AttachTargets } from '@bpfship/portability';
+import { z } from 'zod';
+import { AttachTargetsSchema } from '../../node/target-schema.ts';
+import { badRequest } from './exchange.ts';
+
+/** The body of an install or upgrade. */
+export interface InstallRequest {
+  /** Registry, repository and tag or digest; with `ociLayout` a folder of the daemon's machine. */
+  reference: string;
+  ociLayout?: boolean;
+  plainHttp?: boolean;
+  /** Public keys in PEM, of which one must have signed. One of this, `policy` and `allowUnsigned`. */
+  policy?: { keys: string[]; supplementKeys?: string[]; evidenceKeys?: string[] };
+  allowUnsigned?: boolean;
+  variant?: string;
+  attach?: AttachTargets;
+  parameters?: Record<string, ParameterValue>;
+}
+
+const Keys = z.array(z.string().min(1).max(65_536)).min(1).max(64);
+
+const InstallRequestSchema: z.ZodType<InstallRequest> = z.strictObject({
+  reference: line(4096).min(1),
+  ociLayout: z.boolean().exactOptional(),
+  plainHttp: z.boolean().exactOptional(),
+  policy: z
+    .strictObject({ keys: Keys, supplementKeys: Keys.exactOptional(), evidenceKeys: Keys.exactOptional() })
+    .exactOptional(),
+  allowUnsigned: z.boolean().exactOptional(),
+  variant: VariantName.exactOptional(),
+  attach: AttachTargetsSchema.exactOptional(),
+  parameters: z.record(CName, z.union([z.boolean(), z.number(), z.string().max(MAX_PARAMETER_TEXT)])).exactOptional(),
+});
+
+/** @throws {ShimError} `ERR_SHIM_REQUEST`. */
+export function readInstallRequest(body: unknown): InstallRequest {
+  const result = InstallRequestSchema.safeParse(body);
+  if (!result.success) {
+    const [issue] = result.error.issues;
+    throw badRequest(`${issue?.path.join('.') || 'the body'}: ${issue?.message ?? 'not understood'}`);
+  }
+  if ((result.data.policy === undefined) === (result.data.allowUnsigned !== true))
+    throw badRequest('exactly one of "policy" and "allowUnsigned" says who is trusted');
+  return result.data;
+}
+
+/** @throws {ShimError} `ERR_SHIM_REQUEST` for what is no service's name. */
+export function checkServiceName(name: string): string {
+  if (ServiceName.safeParse(name).success) return name;
+  throw badRequest('the path names no service');
+}
