@@ -2,6 +2,9 @@ import type { VariantProgram } from '@bpfship/media-types';
 import { matchesPattern } from './matches-pattern.ts';
 import { memberNames } from './target-members.ts';
 
+/** A return value of an XDP program (include/uapi/linux/bpf.h, enum xdp_action). */
+export type XdpAction = 'XDP_ABORTED' | 'XDP_DROP' | 'XDP_PASS' | 'XDP_TX' | 'XDP_REDIRECT';
+
 /**
  * One place for a program to attach, as far as its section does not say it (spec/selection.md, "Targets given at run time"). Members that a
  * program's hook has no use for are left out of account (`target-members.ts` says which it has).
@@ -11,6 +14,10 @@ export interface AttachTarget {
   readonly interfaceName?: string;
   /** For XDP. Default: the kernel chooses. */
   readonly xdpMode?: 'native' | 'generic';
+  /** For XDP beside others on an interface: lower runs earlier. Default: what the program's source says, else 50. */
+  readonly xdpPriority?: number;
+  /** For XDP beside others: after which of its return values the next program runs. Default: what the program's source says, else `XDP_PASS`. */
+  readonly xdpChainCalls?: readonly XdpAction[];
   /** For TC. Default: what the section says, else `ingress`. */
   readonly direction?: 'ingress' | 'egress';
   /** For TC (1 to 65,535; default: the kernel chooses) and netfilter (signed 32 bits; default 0): lower runs earlier. */
@@ -60,7 +67,7 @@ export type AttachTargets = Readonly<Record<string, AttachTarget | readonly Atta
 export type AttachingProgram = Pick<VariantProgram, 'name' | 'type' | 'section' | 'hook' | 'target'>;
 
 /** Members that say how and not where: two targets that differ in them alone are one. */
-const MANNERS: ReadonlySet<string> = new Set(['xdpMode', 'defragment']);
+const MANNERS: ReadonlySet<string> = new Set(['xdpMode', 'xdpPriority', 'xdpChainCalls', 'defragment']);
 
 /**
  * The targets of a program, without those that are one place twice. A program whose section says everything has one empty target.

@@ -7,6 +7,7 @@ export {
   isPattern,
   mapTargets,
   targetsOf,
+  type XdpAction,
 } from './attach-targets.ts';
 export { decide, type DecideOptions } from './decide.ts';
 export { isExactKernel } from './evidence/open-evidence.ts';

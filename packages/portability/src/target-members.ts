@@ -8,7 +8,7 @@ const USER_PROBE: Members = ['binaryPath', 'provider', 'symbol', 'offset', 'pid'
 
 /** Members of a target by hook. */
 const BY_HOOK: Readonly<Record<string, Members>> = {
-  xdp: ['interfaceName', 'xdpMode'],
+  xdp: ['interfaceName', 'xdpMode', 'xdpPriority', 'xdpChainCalls'],
   tc: TC,
   tcx: TC,
   netkit: TC,

@@ -15,6 +15,8 @@ export interface TargetOptionValues {
 const MEMBERS: Readonly<Record<string, readonly [member: keyof AttachTarget, read: (text: string) => unknown]>> = {
   interface: ['interfaceName', String],
   mode: ['xdpMode', oneOf('native', 'generic')],
+  'xdp-priority': ['xdpPriority', readInteger],
+  'xdp-chain': ['xdpChainCalls', readActions],
   direction: ['direction', oneOf('ingress', 'egress')],
   priority: ['priority', readInteger],
   cgroup: ['cgroupPath', String],
@@ -108,6 +110,14 @@ function badTarget(text: string, why: string): CliError {
 
 function oneOf(...words: readonly string[]): (text: string) => string | undefined {
   return (text) => words.find((word) => word === text);
+}
+
+/** Return values of an XDP program, e.g. `pass+drop`. */
+function readActions(text: string): string[] | undefined {
+  const words = text.split('+');
+  return words.every((word) => /^(?:aborted|drop|pass|tx|redirect)$/.test(word))
+    ? words.map((word) => `XDP_${word.toUpperCase()}`)
+    : undefined;
 }
 
 /** Decimal, or hexadecimal after `0x`. */

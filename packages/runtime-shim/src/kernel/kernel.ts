@@ -60,6 +60,8 @@ export interface Kernel extends AsyncDisposable {
   xdpSharingProblem(): Promise<string | undefined>;
   /** Changes which XDP programs share an interface, in one step for its packets. @throws {KernelError} `ERR_KERNEL_ATTACH`, after which all is as it was. */
   changeXdpDispatcher(change: Omit<DispatcherChange, 'btf'>): Promise<DispatcherState>;
+  /** Takes programs, by their ids, out of every XDP dispatcher that they are in. */
+  leaveXdpDispatchers(leave: { folders: DispatcherFolders; programs: readonly number[] }): Promise<void>;
   /** Removes what interrupted changes have left of XDP dispatchers. @returns what was done, a line each. */
   cleanXdpDispatchers(folders: DispatcherFolders): Promise<string[]>;
   /** Closes a loaded object; what is pinned stays. */

@@ -41,6 +41,7 @@ export function openKernel(options: OpenKernelOptions = {}): Kernel {
     xdpOccupant: (interfaceName, folder) => call('xdpOccupant', interfaceName, folder),
     xdpSharingProblem: () => call('xdpSharingProblem', dispatcherBtf()),
     changeXdpDispatcher: (change) => call('changeXdpDispatcher', { ...change, btf: dispatcherBtf() }),
+    leaveXdpDispatchers: (leave) => call('leaveXdpDispatchers', { ...leave, btf: dispatcherBtf() }),
     cleanXdpDispatchers: (folders) => call('cleanXdpDispatchers', folders),
     close: (object) => call('close', object),
     programInstructions: (object, program) => call('programInstructions', object, program),

@@ -28,6 +28,7 @@ import {
 } from '../xdp-dispatcher/change-dispatcher.ts';
 import type { DispatcherBtf } from '../xdp-dispatcher/dispatcher-btf.ts';
 import { dispatcherProblem } from '../xdp-dispatcher/load-dispatcher.ts';
+import { leaveDispatchers } from '../xdp-dispatcher/leave-dispatchers.ts';
 import { cleanUpAll } from '../xdp-dispatcher/leftovers.ts';
 import { readOccupant } from '../xdp-dispatcher/read-dispatcher.ts';
 import { probedFeatures, Prober } from './probes.ts';
@@ -114,6 +115,7 @@ const methods: Record<CallMethod, (...args: never[]) => unknown> = {
   xdpSharingProblem(dispatcher: DispatcherBtf) {
     return (sharingProblem ??= { answer: dispatcherProblem(bpf(), dispatcher) }).answer;
   },
+  leaveXdpDispatchers: (leave: Parameters<typeof leaveDispatchers>[1]) => leaveDispatchers(bpf(), leave),
   cleanXdpDispatchers: (folders: DispatcherFolders) => cleanUpAll(bpf(), folders),
   changeXdpDispatcher: (change: DispatcherChange) => changeDispatcher(bpf(), change),
   close(id: number) {

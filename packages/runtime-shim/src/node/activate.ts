@@ -1,6 +1,4 @@
-import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
-import { tmpdir } from 'node:os';
-import { join } from 'node:path';
+import { mkdirSync } from 'node:fs';
 import { verifyBytes } from '@bpfship/oras-client';
 import type { LoadedObject } from '../kernel/kernel.ts';
 import type { ActivateOptions, Activation, AttachedProgram, CarriedMap, NewGeneration } from './activation.ts';
@@ -11,9 +9,11 @@ import { parameterVariables } from './parameters.ts';
 import { pinnedGenerations } from './pins.ts';
 import { type MapPlan, NO_MAPS, planMaps } from './plan-maps.ts';
 import { linkIds, removeGeneration } from './recover.ts';
+import { planXdp, type XdpPlan } from './shared-xdp/plan-xdp.ts';
 import { emptySlots } from './stubs/recover-stubs.ts';
 import { removeStubs, stubsOf } from './stubs/stub-pins.ts';
 import { UndoList } from './undo-list.ts';
+import { withBtfFile } from './with-btf-file.ts';
 
 /**
  * Loads a generation and puts it at its hooks, beside or in the place of the running one. Where anything fails, the running one is as it
@@ -23,9 +23,10 @@ export async function activate(options: ActivateOptions): Promise<Activation> {
   const { kernel, timer } = options;
   const undoing = new UndoList();
   try {
+    const xdp = await planXdp(options);
     const { loaded, maps, plan } = await timer.run(
       'load',
-      () => loadAndPin(options, undoing),
+      () => loadAndPin(options, xdp, undoing),
       ({ loaded: { programs, maps: all } }) => ({ detail: `${programs.length} programs, ${all.length} maps` }),
     );
     const migrating = { kernel, pins: options.pins, runningId: options.running?.id ?? 0, copies: plan.copies };
@@ -38,7 +39,7 @@ export async function activate(options: ActivateOptions): Promise<Activation> {
     }
     const { programs, slot } = await timer.run(
       'attach',
-      () => attachPrograms(options, loaded, undoing),
+      () => attachPrograms({ ...options, xdp }, loaded, undoing),
       ({ programs: attached }) => ({ detail: attached.map(describeSwitch).join(', ') }),
     );
     const warnings = await copyLateEntries(migrating);
@@ -59,11 +60,12 @@ export async function activate(options: ActivateOptions): Promise<Activation> {
 
 async function loadAndPin(
   { kernel, pins, next, running }: ActivateOptions,
+  { components }: XdpPlan,
   undoing: UndoList,
 ): Promise<{ loaded: LoadedObject; maps: CarriedMap[]; plan: MapPlan }> {
   mkdirSync(pins.maps, { recursive: true, mode: 0o700 });
   const plan = running ? await planMaps(kernel, pins, next, running) : NO_MAPS;
-  const loaded = await loadGeneration({ kernel, next }, plan);
+  const loaded = await loadGeneration({ kernel, next }, plan, components);
   // A second close, after the first has done its work, is no matter.
   undoing.push('closing the object', () => kernel.close(loaded.id).catch(() => undefined));
   undoing.push('removing its pins', async () => {
@@ -78,10 +80,16 @@ async function loadAndPin(
   return { loaded, maps, plan };
 }
 
-/** Loads the object of a generation. @param plan - what of its maps is pinned already. */
+/**
+ * Loads the object of a generation.
+ *
+ * @param plan - what of its maps is pinned already.
+ * @param components - XDP programs that are to share interfaces. Default: none.
+ */
 export function loadGeneration(
   { kernel, next }: Pick<ActivateOptions, 'kernel' | 'next'>,
   { reuse, sizes }: Pick<MapPlan, 'reuse' | 'sizes'>,
+  components: readonly string[] = [],
 ): Promise<LoadedObject> {
   return withBtfFile(next.supplement, (file) => {
     checkObject(next);
@@ -90,6 +98,7 @@ export function loadGeneration(
       bytes: next.object,
       reuseMaps: reuse,
       mapSizes: sizes,
+      ...(components.length > 0 ? { components } : {}),
       variables: parameterVariables(next.object, next.index, next.parameters),
       ...(file === undefined ? {} : { customBtfPath: file }),
     });
@@ -100,19 +109,6 @@ export function loadGeneration(
 function checkObject({ object, variant }: NewGeneration): void {
   const { digest, size } = variant.object;
   verifyBytes(object, { mediaType: 'application/octet-stream', digest, size });
-}
-
-/** The loader takes BTF by its path: a file that only this process's user can read, for as long as it loads. */
-async function withBtfFile<T>(btf: Uint8Array | undefined, use: (path: string | undefined) => Promise<T>): Promise<T> {
-  if (btf === undefined) return use(undefined);
-  const folder = mkdtempSync(join(tmpdir(), 'bpfship-btf-'));
-  try {
-    const path = join(folder, 'kernel.btf');
-    writeFileSync(path, btf, { mode: 0o600 });
-    return await use(path);
-  } finally {
-    rmSync(folder, { recursive: true, force: true });
-  }
 }
 
 function describeSwitch({ hook, switched }: AttachedProgram): string {

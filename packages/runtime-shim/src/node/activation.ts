@@ -1,6 +1,7 @@
 import type { BtfIndex, Variant, VariantMap } from '@bpfship/media-types';
-import type { AttachTarget } from '@bpfship/portability';
+import type { AttachTarget, XdpAction } from '@bpfship/portability';
 import type { Kernel } from '../kernel/kernel.ts';
+import type { BringUpContext } from './bring-up.ts';
 import type { Attachment } from './attachment.ts';
 import type { ParameterValues } from './parameters.ts';
 import type { StubShape } from './stubs/stub-rules.ts';
@@ -46,6 +47,18 @@ export interface RecordedProgram {
   switching?: Switching;
   /** The stub behind which it is; absent where it has none. */
   stub?: RecordedStub;
+  /** For XDP: how it runs beside others on its interface. */
+  xdp?: XdpManner;
+}
+
+/** How an XDP program runs where several share an interface. */
+export interface XdpManner {
+  /** Lower runs earlier. */
+  priority: number;
+  /** After which of its return values the next program runs. */
+  chainCalls: XdpAction[];
+  /** Whether it can do with packets in several pieces. */
+  frags: boolean;
 }
 
 /** What runs now and gives way. */
@@ -97,6 +110,8 @@ export interface ActivateOptions {
   /** Default: none, as at an install. */
   running?: RunningGeneration | undefined;
   timer: StepTimer;
+  /** Where the node's other services are found. Default: none are looked for. */
+  context?: BringUpContext;
 }
 
 /** An activation that can still be undone. */

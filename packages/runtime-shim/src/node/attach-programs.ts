@@ -4,6 +4,8 @@ import { KernelError } from '../kernel/kernel-error.ts';
 import { ShimError } from '../shim-error.ts';
 import type { ActivateOptions, AttachedProgram, RecordedProgram, Switching } from './activation.ts';
 import type { Attachment } from './attachment.ts';
+import { attachComponent } from './shared-xdp/attach-component.ts';
+import type { XdpPlan } from './shared-xdp/plan-xdp.ts';
 import { closeStubs, nextSlot, type PlacedStub, placeStubs, switchesTogether } from './stubs/place-stubs.ts';
 import { otherSlot, removeStub } from './stubs/stub-pins.ts';
 import { predecessorOf, switchInPlace } from './switch-link.ts';
@@ -17,7 +19,7 @@ export interface AttachedGeneration {
 
 /** What attaching works with. */
 export interface Attaching {
-  options: Pick<ActivateOptions, 'kernel' | 'pins' | 'next' | 'running'>;
+  options: Pick<ActivateOptions, 'kernel' | 'pins' | 'next' | 'running'> & { xdp: XdpPlan };
   /** Handle of the loaded object. */
   object: number;
   undoing: UndoList;
@@ -28,7 +30,7 @@ export interface Attaching {
  * others get the links of the ones before them or links of their own; then one write lets all stubs go on in the new programs.
  */
 export async function attachPrograms(
-  options: ActivateOptions,
+  options: Attaching['options'],
   loaded: LoadedObject,
   undoing: UndoList,
 ): Promise<AttachedGeneration> {
@@ -63,6 +65,12 @@ export async function attachOne(
   attachment: Attachment,
   place: PlacedStub | { why: string } | undefined,
 ): Promise<AttachedProgram> {
+  const { xdp } = attaching.options;
+  if (xdp.manners.has(attachment.key) && xdp.components.includes(attachment.name)) {
+    const { options, undoing } = attaching;
+    const switched = await attachComponent(options, attachment, undoing);
+    return { ...recordedOf(attachment, xdp), switching: { way: 'in-place' }, switched };
+  }
   const behind = place && 'stub' in place ? await attachStub(attaching, attachment, place) : place;
   if (behind && 'switched' in behind) return behind;
   if (switchesTogether(attaching.options.next)) throw notTogether(attachment, behind);
@@ -80,7 +88,7 @@ async function attachStub(
   { stub, fresh }: PlacedStub,
 ): Promise<AttachedProgram | { why: string }> {
   const { kernel, pins, next, running } = options;
-  const recorded = { ...recordedOf(attachment), switching: { way: 'stub' as const }, stub };
+  const recorded = { ...recordedOf(attachment, options.xdp), switching: { way: 'stub' as const }, stub };
   if (!fresh) return { ...recorded, switched: 'stub' };
   const before = running && predecessorOf(running, next, pins, attachment);
   const linkPin = pins.stubLink(stub.key);
@@ -122,12 +130,12 @@ async function takeLink(
 
 /** Attaches a program without a stub, in the place of the one before it where the kernel can. */
 async function attachItself(
-  { options: { kernel, pins, next, running }, object, undoing }: Attaching,
+  { options: { kernel, pins, next, running, xdp }, object, undoing }: Attaching,
   attachment: Attachment,
   why: string | undefined,
 ): Promise<AttachedProgram> {
   const { name, key, target } = attachment;
-  const recorded = recordedOf(attachment);
+  const recorded = recordedOf(attachment, xdp);
   const before = running && predecessorOf(running, next, pins, attachment);
   const linkPin = pins.link(next.id, key);
   const place = { kernel, pins, object, program: name, linkPin };
@@ -159,8 +167,15 @@ function switchingOf({ type }: AttachedLink, why: string | undefined): Switching
   };
 }
 
-function recordedOf({ name, key, hook, target }: Attachment): RecordedProgram {
-  return { name, key, hook, ...(Object.keys(target).length > 0 ? { target } : {}) };
+function recordedOf({ name, key, hook, target }: Attachment, { manners }: XdpPlan): RecordedProgram {
+  const manner = manners.get(key);
+  return {
+    name,
+    key,
+    hook,
+    ...(Object.keys(target).length > 0 ? { target } : {}),
+    ...(manner === undefined ? {} : { xdp: manner }),
+  };
 }
 
 function notTogether({ name, hook }: Attachment, refusal: { why: string } | undefined): ShimError {

@@ -118,6 +118,12 @@ function isFree(path: string): boolean {
   }
 }
 
+/** The mount point of the BPF file system that a folder is on; the folder itself where it is on none. */
+export function bpffsRoot(folder: string): string {
+  const parent = dirname(folder);
+  return parent !== folder && isBpffs(nearestFolder(folder)) && isBpffs(parent) ? bpffsRoot(parent) : folder;
+}
+
 function nearestFolder(path: string): string {
   return existsSync(path) || dirname(path) === path ? path : nearestFolder(dirname(path));
 }

@@ -68,10 +68,11 @@ interface Attempt {
 }
 
 async function tryCandidate(
-  { kernel, store, states, pins }: BringUpContext,
+  context: BringUpContext,
   { prepared, verdict, options, state, running, rejected }: Attempt,
   timer: StepTimer,
 ): Promise<InstallResult> {
+  const { kernel, store, states, pins } = context;
   const { index } = prepared;
   const attach = options.attach ?? {};
   const resolved = resolveTargets(attach);
@@ -104,6 +105,7 @@ async function tryCandidate(
     },
     running,
     timer,
+    context,
   });
   const generation: Generation = {
     ...newGeneration(id, prepared, verdict, attach, activation, options.location),

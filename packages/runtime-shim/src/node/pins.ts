@@ -1,5 +1,7 @@
 import { existsSync, readdirSync } from 'node:fs';
 import { join } from 'node:path';
+import type { DispatcherFolders } from '../xdp-dispatcher/change-dispatcher.ts';
+import { bpffsRoot } from './bpffs.ts';
 
 /**
  * Where the pins of a service are (spec/generations.md):
@@ -31,6 +33,11 @@ export interface ServicePins {
   stubProgram(key: string): string;
   stubSlots(key: string): string;
   stubLink(key: string): string;
+  /** Second forms of XDP programs that are about to share their interface, by the link's name. */
+  components(id: number): string;
+  component(id: number, name: string): string;
+  /** Of all services together. */
+  readonly xdp: DispatcherFolders;
 }
 
 /** The pins of a service. */
@@ -64,7 +71,22 @@ export function servicePins(bpffsDir: string, service: string): ServicePins {
     stubProgram: (key) => join(stubPrograms, encodePinName(key)),
     stubSlots: (key) => join(stubSlotsFolder, encodePinName(key)),
     stubLink: (key) => join(stubLinks, encodePinName(key)),
+    components: (id) => join(generation(id), 'components'),
+    component: (id, name) => join(generation(id), 'components', encodePinName(name)),
+    get xdp() {
+      return xdpFolders(bpffsDir);
+    },
   };
+}
+
+/**
+ * Where XDP dispatchers have their pins: at the place that libxdp uses too, below the mount point. No service is called so: names of services
+ * have no `+`.
+ */
+function xdpFolders(bpffsDir: string): DispatcherFolders {
+  const own = join(bpffsDir, '+xdp');
+  const root = bpffsRoot(bpffsDir);
+  return { own, shared: root === bpffsDir ? join(bpffsDir, '+xdp-shared') : join(root, 'xdp') };
 }
 
 /** A BPF file system takes no dots in names (kernel/bpf/inode.c, bpf_lookup), and a slash would be a folder. */

@@ -15,6 +15,8 @@ import { currentGeneration, type Generation, type ServiceState } from './state-s
 import type { StepTimer } from './steps.ts';
 import { readStoredObject, readStoredPackage, readStoredSupplement } from './stored-package.ts';
 import { closeStubs, placeStubs } from './stubs/place-stubs.ts';
+import { planXdp } from './shared-xdp/plan-xdp.ts';
+import { runsAmongOthers } from './shared-xdp/recover-components.ts';
 import { isWhole, linkPinOf } from './stubs/stub-pins.ts';
 import { UndoList } from './undo-list.ts';
 
@@ -79,6 +81,7 @@ async function wholePrograms(
   for (const program of programs) {
     const { stub } = program;
     const link = await kernel.inspectPin(linkPinOf(pins, id, program));
+    if (link?.kind === 'program' && (await runsAmongOthers(kernel, pins, program, link.id))) whole.push(program);
     if (link?.kind !== 'link' || link.dead) continue;
     if (stub === undefined || (await isWhole(kernel, pins, stub))) whole.push(program);
   }
@@ -95,7 +98,7 @@ async function startAnew(
 ): Promise<InstallResult> {
   const { kernel, pins } = context;
   const running = { ...(await runningGeneration(context, state)), programs: [] };
-  const activation = await activate({ kernel, pins, next, running, timer });
+  const activation = await activate({ kernel, pins, next, running, timer, context });
   return finish({ context, state, generation, timer, warnings }, activation);
 }
 
@@ -137,12 +140,14 @@ async function change(
 
 /** Attaches what comes: behind stubs in the slot that they go on in now, so that each sees events from its own moment on. */
 async function attachComing(
-  { kernel, pins }: BringUpContext,
+  context: BringUpContext,
   next: NewGeneration,
   { staying, coming }: { staying: readonly RecordedProgram[]; coming: readonly Attachment[] },
   undoing: UndoList,
 ): Promise<{ programs: AttachedProgram[]; slot: number | undefined }> {
+  const { kernel, pins } = context;
   if (coming.length === 0) return { programs: [], slot: await kernel.readSelector(pins.selector) };
+  const xdp = await planXdp({ kernel, pins, next: { ...next, attachments: coming }, context });
   const loaded = await loadGeneration({ kernel, next }, await pinnedMaps(kernel, pins, next));
   try {
     for (const name of new Set(coming.map((attachment) => attachment.name))) {
@@ -155,7 +160,7 @@ async function attachComing(
     );
     const programs: AttachedProgram[] = [];
     for (const attachment of coming) {
-      const attaching = { options: { kernel, pins, next, running: undefined }, object: loaded.id, undoing };
+      const attaching = { options: { kernel, pins, next, running: undefined, xdp }, object: loaded.id, undoing };
       programs.push(await attachOne(attaching, attachment, places.get(attachment.key)));
     }
     await closeStubs(kernel, places);

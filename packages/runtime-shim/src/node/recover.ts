@@ -2,6 +2,7 @@ import { existsSync, renameSync, rmSync } from 'node:fs';
 import { join } from 'node:path';
 import type { Kernel } from '../kernel/kernel.ts';
 import type { RecordedProgram } from './activation.ts';
+import { recoverComponents } from './shared-xdp/recover-components.ts';
 import { namesIn, pinnedGenerations, type ServicePins } from './pins.ts';
 import { recoverStubs } from './stubs/recover-stubs.ts';
 import { linkPinOf, removeStubs, stubsOf } from './stubs/stub-pins.ts';
@@ -33,7 +34,12 @@ export async function recover(
     for (const name of left) done.push(`${name}, which an interrupted command left attached, was detached`);
   }
   const kept = current ? await linkIds(kernel, pins, current.id, current.programs) : new Set<number>();
-  if (current && !stopped) done.push(...(await recoverStubs(kernel, pins, current, kept)));
+  if (current && !stopped) {
+    done.push(...(await recoverComponents(kernel, pins, current)));
+    done.push(...(await recoverStubs(kernel, pins, current, kept)));
+    // Before anything is detached: a link of the generation may still run what is taken away next.
+    done.push(...(await correctPrograms(kernel, pins, current)));
+  }
   for (const id of pinnedGenerations(pins)) {
     if (id === current?.id) continue;
     await removeGeneration(kernel, pins, id, kept);
@@ -42,8 +48,9 @@ export async function recover(
   if (current) {
     const left = stopped ? [] : await removeLinksBut(kernel, pins, current.id, current.programs);
     for (const name of left) done.push(`${name}, which an interrupted command left attached, was detached`);
-    return [...done, ...(await correctPrograms(kernel, pins, current))];
   }
+  done.push(...(await kernel.cleanXdpDispatchers(pins.xdp)));
+  if (current) return done;
   if (existsSync(pins.root)) {
     await removeStubs(kernel, pins);
     rmSync(pins.root, { recursive: true, force: true });
@@ -67,12 +74,17 @@ export async function linkIds(
 
 async function idsOf(kernel: Kernel, pinned: Iterable<string>): Promise<Set<number>> {
   const links = await Promise.all([...pinned].map((pin) => kernel.inspectPin(pin)));
-  return new Set(links.flatMap((link) => (link ? [link.id] : [])));
+  return new Set(links.flatMap((link) => (link?.kind === 'link' ? [link.id] : [])));
 }
 
 /** @param kept - ids of links that are only unpinned. */
-async function removeLink(kernel: Kernel, pin: string, kept: ReadonlySet<number>): Promise<void> {
+async function removeLink(kernel: Kernel, pins: ServicePins, pin: string, kept: ReadonlySet<number>): Promise<void> {
   const link = await kernel.inspectPin(pin);
+  if (link?.kind === 'program') {
+    await kernel.leaveXdpDispatchers({ folders: pins.xdp, programs: [link.id] });
+    rmSync(pin, { force: true });
+    return;
+  }
   // A folder, where no single link holds the program.
   if (link && kept.has(link.id)) rmSync(pin, { recursive: true, force: true });
   else await kernel.removeLink(pin);
@@ -89,7 +101,10 @@ export async function removeGeneration(
   id: number,
   kept: ReadonlySet<number>,
 ): Promise<void> {
-  for (const name of namesIn(pins.links(id))) await removeLink(kernel, join(pins.links(id), name), kept);
+  const all = new Set([...kept, ...(await interfaceLinkIds(kernel, pins))]);
+  for (const folder of [pins.components(id), pins.links(id)]) {
+    for (const name of namesIn(folder)) await removeLink(kernel, pins, join(folder, name), all);
+  }
   rmSync(pins.generation(id), { recursive: true, force: true });
 }
 
@@ -106,16 +121,25 @@ export async function removeLinksBut(
   programs: readonly RecordedProgram[],
 ): Promise<string[]> {
   const wanted = new Set(programs.map((program) => linkPinOf(pins, id, program)));
-  const kept = await idsOf(kernel, wanted);
+  const kept = new Set([...(await idsOf(kernel, wanted)), ...(await interfaceLinkIds(kernel, pins))]);
   const removed: string[] = [];
   for (const name of namesIn(pins.links(id))) {
     const pin = join(pins.links(id), name);
     if (wanted.has(pin)) continue;
-    await removeLink(kernel, pin, kept);
+    await removeLink(kernel, pins, pin, kept);
     removed.push(name);
   }
   const stubs = new Set(stubsOf(programs).map(({ key }) => key));
   return [...removed, ...(await removeStubs(kernel, pins, stubs, kept))];
+}
+
+/** Ids of the links that hold XDP dispatchers: they are of all services on their interface. */
+async function interfaceLinkIds(kernel: Kernel, { xdp: { own } }: ServicePins): Promise<Set<number>> {
+  const names = namesIn(own).filter((name) => name.startsWith('link-'));
+  return idsOf(
+    kernel,
+    names.map((name) => join(own, name)),
+  );
 }
 
 /** A link that was switched in place runs the program of a generation that never came to be. */

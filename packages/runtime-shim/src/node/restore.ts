@@ -192,6 +192,7 @@ async function bringBack(
     next: { id, index, variant, object, attachments: attachmentsOf(variant, resolved), parameters, supplement },
     running: pinned ? await runningGeneration(context, state) : undefined,
     timer,
+    context,
   });
   const { supplement: had, architecture: _architecture, ...rest } = before;
   const changed: Generation = {

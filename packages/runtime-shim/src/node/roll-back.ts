@@ -46,6 +46,7 @@ export async function rollBack(
     },
     running,
     timer,
+    context,
   });
   const changed = withPrograms(target, activation);
   const { stopped: _stopped, ...kept } = state;

@@ -11,7 +11,8 @@ import { z } from 'zod';
 import type { AttachTargets } from '@bpfship/portability';
 import type { GenerationHealth } from './health/generation-health.ts';
 import type { RecordedProgram } from './activation.ts';
-import { AttachTargetSchema, AttachTargetsSchema } from './target-schema.ts';
+import { XDP_ACTIONS } from '../xdp-dispatcher/protocol.ts';
+import { AttachTargetSchema, AttachTargetsSchema, XdpActionSchema } from './target-schema.ts';
 import type { ParameterValues } from './parameters.ts';
 
 /** What the node keeps of a service, in `services/<name>.json`. */
@@ -78,6 +79,13 @@ const RecordedProgramSchema: z.ZodType<RecordedProgram> = z
         section: line(1024),
         contextBytes: z.number().int().min(0).max(65_536),
         functionIp: z.boolean(),
+      })
+      .exactOptional(),
+    xdp: z
+      .object({
+        priority: z.number().int().min(0).max(0xffff_ffff),
+        chainCalls: z.array(XdpActionSchema).max(XDP_ACTIONS.length),
+        frags: z.boolean(),
       })
       .exactOptional(),
   })

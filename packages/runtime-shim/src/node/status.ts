@@ -6,6 +6,7 @@ import type { RecordedProgram, Switching } from './activation.ts';
 import type { GenerationHealth } from './health/generation-health.ts';
 import { linkPinOf } from './stubs/stub-pins.ts';
 import type { ServicePins } from './pins.ts';
+import { describeXdpUse, type XdpUse } from './shared-xdp/describe-xdp-use.ts';
 import { currentGeneration, type ServiceState } from './state-schema.ts';
 
 /** `attached`: every link is there. `degraded`: some are gone. `detached`: all are gone, as after a reboot. `stopped`: on request. */
@@ -36,6 +37,8 @@ export interface ProgramStatus {
   switching?: Switching;
   /** `programId`: the program that it runs, through its stub where it has one; another one than `id` only after an upgrade was interrupted. */
   link?: { id: number; type: string; pin: string; programId: number };
+  /** For XDP: how it has its interface. */
+  xdp?: XdpUse;
 }
 
 /** A service in detail. */
@@ -125,16 +128,18 @@ async function describeProgram(
   const pin = linkPinOf(pins, generation, recorded);
   const link = await kernel.inspectPin(pin);
   const program = await kernel.inspectPin(pins.program(generation, name));
+  const xdp = await describeXdpUse(kernel, pins, recorded.target?.interfaceName, link);
   const isLink = link?.kind === 'link';
   const running = isLink ? (stub === undefined ? link.programId : await behindStub(kernel, pins, stub.key)) : undefined;
   return {
     name,
     key,
     hook,
-    state: isLink && !link.dead && running !== undefined ? 'attached' : 'detached',
+    state: (isLink && !link.dead && running !== undefined) || xdp?.use === 'shared' ? 'attached' : 'detached',
     ...(program?.kind === 'program' ? { id: program.id, tag: program.tag } : {}),
     ...(switching === undefined ? {} : { switching }),
     ...(isLink ? { link: { id: link.id, type: link.type, pin, programId: running ?? 0 } } : {}),
+    ...(xdp === undefined ? {} : { xdp }),
   };
 }
 

@@ -1,14 +1,25 @@
 import { line } from '@bpfship/media-types';
-import type { AttachTarget, AttachTargets } from '@bpfship/portability';
+import type { AttachTarget, AttachTargets, XdpAction } from '@bpfship/portability';
 import { z } from 'zod';
 
 const Path = line(4096);
 const Count = z.number().int().min(0).max(Number.MAX_SAFE_INTEGER);
 
+/** Schema of an XDP program's return value. */
+export const XdpActionSchema: z.ZodType<XdpAction> = z.enum([
+  'XDP_ABORTED',
+  'XDP_DROP',
+  'XDP_PASS',
+  'XDP_TX',
+  'XDP_REDIRECT',
+]);
+
 /** Schema of {@link AttachTarget}. */
 export const AttachTargetSchema: z.ZodType<AttachTarget> = z.strictObject({
   interfaceName: line(64).exactOptional(),
   xdpMode: z.enum(['native', 'generic']).exactOptional(),
+  xdpPriority: z.number().int().min(0).max(0x7fff_ffff).exactOptional(),
+  xdpChainCalls: z.array(XdpActionSchema).max(5).exactOptional(),
   direction: z.enum(['ingress', 'egress']).exactOptional(),
   priority: z.number().int().min(-0x8000_0000).max(0x7fff_ffff).exactOptional(),
   cgroupPath: Path.exactOptional(),

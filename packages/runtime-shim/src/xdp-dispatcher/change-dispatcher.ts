@@ -72,7 +72,7 @@ export function changeDispatcher(bpf: Bpf, change: DispatcherChange): Dispatcher
     try {
       for (let tries = 1; ; tries++) {
         const occupant = readOccupant(bpf, interfaceIndex, folders.shared);
-        cleanUp(bpf, folders, { interfaceIndex, programId: occupant.kind === 'none' ? 0 : occupant.programId });
+        cleanUp(bpf, folders, interfaceIndex, occupant);
         try {
           return changeOnce(bpf, change, interfaceIndex, occupant);
         } catch (error) {

@@ -4,7 +4,7 @@ import type { Bpf } from '../kernel/native/bpf.ts';
 import type { DispatcherFolders } from './change-dispatcher.ts';
 import { unpinComponents } from './dispatcher-pins.ts';
 import { folderName } from './protocol.ts';
-import { readInterfaceProgram } from './interface-xdp.ts';
+import { readOccupant, type XdpOccupant } from './read-dispatcher.ts';
 
 /** Pin of the link that holds the dispatcher of an interface. */
 export function interfaceLink({ own }: DispatcherFolders, interfaceIndex: number): string {
@@ -27,12 +27,9 @@ export function unmark({ own }: DispatcherFolders, name: string): void {
   removeFolder(join(own, name));
 }
 
-/** Removes what is left of dispatchers of ours that are no more. @param live - the program that the interface has; 0 for none. */
-export function cleanUp(
-  bpf: Bpf,
-  folders: DispatcherFolders,
-  { interfaceIndex, programId }: { interfaceIndex: number; programId: number },
-): string[] {
+/** Removes what is left of dispatchers of ours that are no more. @param occupant - what the interface has. */
+export function cleanUp(bpf: Bpf, folders: DispatcherFolders, interfaceIndex: number, occupant: XdpOccupant): string[] {
+  const programId = occupant.kind === 'dispatcher' ? occupant.programId : 0;
   const done: string[] = [];
   for (const name of namesIn(folders.own).filter((one) => one.startsWith(`dispatch-${interfaceIndex}-`))) {
     if (name === folderName(interfaceIndex, programId)) continue;
@@ -49,12 +46,11 @@ export function cleanUp(
 /** As {@link cleanUp}, for every interface. @returns what was done, a line each. */
 export function cleanUpAll(bpf: Bpf, folders: DispatcherFolders): string[] {
   const indices = new Set(namesIn(folders.own).flatMap((name) => /^(?:dispatch|link)-(\d+)/.exec(name)?.[1] ?? []));
-  const done = [...indices].map(Number).flatMap((interfaceIndex) =>
-    cleanUp(bpf, folders, {
-      interfaceIndex,
-      programId: readInterfaceProgram(bpf.native, interfaceIndex)?.id ?? 0,
-    }),
-  );
+  const done = [...indices]
+    .map(Number)
+    .flatMap((interfaceIndex) =>
+      cleanUp(bpf, folders, interfaceIndex, readOccupant(bpf, interfaceIndex, folders.shared)),
+    );
   leaveFolders(folders);
   return done;
 }

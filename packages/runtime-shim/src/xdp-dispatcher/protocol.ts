@@ -1,3 +1,5 @@
+import type { XdpAction } from '@bpfship/portability';
+
 /**
  * The dispatcher protocol of libxdp, version 2 (xdp-tools, lib/libxdp/protocol.org): several XDP programs on one interface, each in the
  * place of one function of a dispatcher program.
@@ -13,8 +15,6 @@ export const DISPATCHER_NAME = 'xdp_dispatcher';
 export const DEFAULT_PRIORITY = 50;
 /** Return values of an XDP program (include/uapi/linux/bpf.h, enum xdp_action), by number. */
 export const XDP_ACTIONS: readonly XdpAction[] = ['XDP_ABORTED', 'XDP_DROP', 'XDP_PASS', 'XDP_TX', 'XDP_REDIRECT'];
-/** What becomes of a packet. */
-export type XdpAction = 'XDP_ABORTED' | 'XDP_DROP' | 'XDP_PASS' | 'XDP_TX' | 'XDP_REDIRECT';
 /** After which a program that names none is followed by the next. */
 export const DEFAULT_CHAIN_CALLS: readonly XdpAction[] = ['XDP_PASS'];
 

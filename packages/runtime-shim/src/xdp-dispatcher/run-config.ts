@@ -1,5 +1,6 @@
 import { type Btf, findSection, parseBtf, readElf, skipModifiers } from '@bpfship/bpf-object';
-import { DEFAULT_CHAIN_CALLS, DEFAULT_PRIORITY, XDP_ACTIONS, type XdpAction } from './protocol.ts';
+import type { XdpAction } from '@bpfship/portability';
+import { DEFAULT_CHAIN_CALLS, DEFAULT_PRIORITY, XDP_ACTIONS } from './protocol.ts';
 
 /** How an XDP program wants to run beside others. */
 export interface RunConfig {

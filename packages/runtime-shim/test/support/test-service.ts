@@ -2,7 +2,13 @@ import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { arch, tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { buildProject, packProject, readProject } from '@bpfship/devkit';
-import { type Descriptor, type GraphSource, MemoryStore, type ReadOnlyTarget } from '@bpfship/oras-client';
+import {
+  type Descriptor,
+  type GraphSource,
+  MemoryStore,
+  type OciLayoutStore,
+  type ReadOnlyTarget,
+} from '@bpfship/oras-client';
 
 const HEAD = `
 #include <linux/bpf.h>
@@ -39,6 +45,19 @@ export interface PackedServices {
 /** Compiles and packs services, as an author does. */
 export async function packServices(services: readonly TestService[]): Promise<PackedServices> {
   const store = new MemoryStore();
+  const descriptors = await packServicesInto(store, services);
+  return {
+    store,
+    descriptors,
+    unsigned: (version) => ({ target: store, reference: version, location: 'memory', allowUnsigned: true }),
+  };
+}
+
+/** As {@link packServices}, into a store such as a layout that a guest reads. @returns the manifests by version. */
+export async function packServicesInto(
+  store: MemoryStore | OciLayoutStore,
+  services: readonly TestService[],
+): Promise<Record<string, Descriptor>> {
   const descriptors: Record<string, Descriptor> = {};
   const folder = mkdtempSync(join(tmpdir(), 'bpfship-service-'));
   try {
@@ -50,11 +69,7 @@ export async function packServices(services: readonly TestService[]): Promise<Pa
   } finally {
     rmSync(folder, { recursive: true, force: true });
   }
-  return {
-    store,
-    descriptors,
-    unsigned: (version) => ({ target: store, reference: version, location: 'memory', allowUnsigned: true }),
-  };
+  return descriptors;
 }
 
 function writeProject(

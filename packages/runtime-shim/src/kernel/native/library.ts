@@ -36,6 +36,8 @@ export interface Native {
   setResourceLimit(resource: number, limits: Buffer): number;
   flock(fd: number, operation: number): number;
   ifNameToIndex(name: string): number;
+  /** `undefined` where there is no such interface. */
+  ifIndexToName(index: number): string | undefined;
   objectOpenMem(bytes: Uint8Array, size: number, options: Buffer): Pointer;
   objectLoad(object: Pointer): number;
   objectClose(object: Pointer): void;
@@ -127,6 +129,7 @@ export function openNative(path: string | undefined): Native {
     setResourceLimit: bind(libc, 'int setrlimit(int resource, _In_ void *limits)'),
     flock: bind(libc, 'int flock(int fd, int operation)'),
     ifNameToIndex: bind(libc, 'unsigned int if_nametoindex(const char *name)'),
+    ifIndexToName: bindIndexToName(bind(libc, 'const char *if_indextoname(unsigned int index, _Out_ void *name)')),
     objectOpenMem: fn('void *bpf_object__open_mem(const void *buf, size_t size, const void *opts)'),
     objectLoad: fn('int bpf_object__load(void *obj)'),
     objectClose: fn('void bpf_object__close(void *obj)'),
@@ -182,6 +185,13 @@ export function openNative(path: string | undefined): Native {
     ),
     perfBufferFree: fn('void perf_buffer__free(void *pb)'),
   };
+}
+
+/** IF_NAMESIZE (net/if.h) */
+const NAME_SIZE = 16;
+
+function bindIndexToName(call: (index: number, name: Buffer) => string | null): Native['ifIndexToName'] {
+  return (index) => call(index, Buffer.alloc(NAME_SIZE)) ?? undefined;
 }
 
 type PerfSyscall = (number: number, attr: Buffer, pid: number, cpu: number, group: number, flags: number) => number;
