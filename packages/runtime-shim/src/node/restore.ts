@@ -9,6 +9,7 @@ import { ShimError } from '../shim-error.ts';
 import { activate } from './activate.ts';
 import { attachmentsOf, checkAttachTargets, openPatterns } from './attach-targets.ts';
 import { type BringUpContext, isRejection, record, runningGeneration, withPrograms } from './bring-up.ts';
+import { reattach } from './reattach.ts';
 import { variantOf } from './prepare.ts';
 import { resolveTargets } from './resolve-targets.ts';
 import { currentGeneration, type Generation, type ServiceState } from './state-schema.ts';
@@ -62,13 +63,19 @@ export async function restoreService(context: BringUpContext, state: ServiceStat
   // A target that is not there is no fault of a variant.
   const resolved = resolveTargets(before.attach);
   checkAttachTargets(variant, resolved);
+  const messages = gone.map(({ name, hook }) => `program ${name} was not at ${hook} any more`);
+  // What is loaded still is attached again; programs that are at their hooks are not touched.
+  if (variant.programs.every(({ name }) => existsSync(pins.program(before.id, name)))) {
+    const { warnings } = await reattach(context, state, undefined, new StepTimer(undefined));
+    return outcomeOf(state.name, 'repaired', before, [...messages, ...warnings]);
+  }
   const facts = await readFacts(context, index);
   const supplement = await usableSupplement(context, before, facts);
   const selection = await selectStored(index, before, facts, supplement);
   const candidates = await inStore(context, { manifest, index, before, selection, facts });
   // What is pinned still runs: then this is an upgrade to the same, else a start.
   const pinned = existsSync(pins.generation(before.id));
-  const messages = pinned ? gone.map(({ name, hook }) => `program ${name} was not at ${hook} any more`) : [];
+  if (!pinned) messages.splice(0);
   for (const [i, verdict] of candidates.entries()) {
     try {
       const generation = await bringBack(context, { state, before, pinned, verdict, manifest, index, supplement });
