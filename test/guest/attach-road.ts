@@ -1,7 +1,7 @@
 import { type ChildProcessByStdio, execFileSync, spawn } from 'node:child_process';
 import { createSocket } from 'node:dgram';
 import { once } from 'node:events';
-import { existsSync, readFileSync, writeFileSync } from 'node:fs';
+import { existsSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { connect, createServer } from 'node:net';
 import { release } from 'node:os';
 import type { Readable, Writable } from 'node:stream';
@@ -82,9 +82,9 @@ async function answerOf(caller: ChildProcessByStdio<Writable, Readable, null>): 
   ]);
 }
 
-async function tryCase(each: AttachCase): Promise<CaseResult> {
+/** @param kernel - one for all: a new one takes seconds under emulation. */
+async function tryCase(kernel: Kernel, each: AttachCase): Promise<CaseResult> {
   const { name, targets, map, stir } = each;
-  const kernel = openKernel();
   const bytes = readFileSync(`/work/objects/${name.replaceAll('/', '_')}.o`);
   const caller =
     each.options?.['pid'] === 'caller'
@@ -126,12 +126,16 @@ async function tryCase(each: AttachCase): Promise<CaseResult> {
       left: existsSync(LINK),
     };
   } catch (error) {
-    return { name, way: '-', error: error instanceof Error ? error.message : String(error) };
+    return {
+      name,
+      way: '-',
+      error:
+        error instanceof Error ? `${error.message} ${'details' in error ? String(error.details) : ''}` : String(error),
+    };
   } finally {
     caller?.kill();
     if (existsSync(LINK)) await kernel.removeLink(LINK);
-    await kernel[Symbol.asyncDispose]();
-    execFileSync('rm', ['-rf', HITS]);
+    rmSync(HITS, { force: true });
   }
 }
 
@@ -164,17 +168,28 @@ const kernel = openKernel();
 console.log(`library: ${JSON.stringify(await kernel.library())}`);
 for (const each of ATTACH_CASES) {
   if (each.name === 'freplace') await attachReplaceable(kernel);
-  const result = await tryCase(each);
+  const result = await tryCase(kernel, each);
   process.stdout.write(`attach-result:${JSON.stringify(result)}\n`);
   if (each.name === 'freplace') {
     await kernel.removeLink('/sys/fs/bpf/replaceable-link');
-    execFileSync('rm', ['-f', '/sys/fs/bpf/replaceable']);
+    rmSync('/sys/fs/bpf/replaceable', { force: true });
   }
 }
-process.stdout.write(`attach-end:${JSON.stringify({ release: release(), qdiscs: qdiscs() })}\n`);
+process.stdout.write(
+  `attach-end:${JSON.stringify({ release: release(), lsm: read('/sys/kernel/security/lsm'), lo: describeLoopback() })}\n`,
+);
 
 await kernel[Symbol.asyncDispose]();
 
-function qdiscs(): string {
+function read(path: string): string {
+  try {
+    return readFileSync(path, 'utf8');
+  } catch {
+    return '';
+  }
+}
+
+/** Shows XDP programs and qdiscs. */
+function describeLoopback(): string {
   return execFileSync('ip', ['-d', 'link', 'show', 'lo'], { encoding: 'utf8' });
 }
