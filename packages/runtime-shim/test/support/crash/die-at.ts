@@ -35,13 +35,14 @@ function die(name: string): void {
   process.kill(process.pid, 'SIGKILL');
 }
 
-/** A path without what differs from run to run: the folder, random names, numbers of generations. */
+/** A path without what differs from run to run: the folder, random names, numbers of generations and of stubs. */
 function shorten(path: unknown): string {
   return String(path)
     .replace(root, '')
     .replaceAll(/[0-9a-f]{8}-[0-9a-f-]{27}/g, 'UUID')
     .replaceAll(/[0-9a-f]{64}/g, 'DIGEST')
     .replaceAll(/generations\/\d+/g, 'generations/N')
+    .replaceAll(/~\d+/g, '')
     .replaceAll(/bpfship-(\w+)-\w{6}/g, 'bpfship-$1-RANDOM');
 }
 
