@@ -64,6 +64,11 @@ export const SYSTEM_PACKAGES = {
     isPresent: () => hasCommand('docker-registry'),
     debian: ['docker-registry'],
   },
+  prometheusClient: {
+    name: 'prometheus_client for Python',
+    isPresent: () => existsSync('/usr/lib/python3/dist-packages/prometheus_client/openmetrics'),
+    debian: ['python3-prometheus-client'],
+  },
   gcc: {
     name: 'gcc',
     isPresent: () => hasCommand('gcc') && existsSync('/usr/include/stdio.h'),

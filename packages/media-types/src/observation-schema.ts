@@ -14,6 +14,9 @@ export const MetricName: z.ZodString = z
   .max(128, { abort: true })
   .regex(/^[a-zA-Z][a-zA-Z0-9_]*$/, 'must be a letter, then letters, digits and _');
 
+/** Canonical JSON holds integers only. */
+const Positive = z.number().int().min(1).max(Number.MAX_SAFE_INTEGER);
+
 /** Schema of an event stream. */
 export const EventStreamSchema: z.ZodType<EventStream> = z.looseObject({
   map: CName,
@@ -34,13 +37,13 @@ export const ServiceMetricSchema: z.ZodType<ServiceMetric> = z
     description: line(1024).exactOptional(),
     unit: MetricName.exactOptional(),
     value: FieldPath.exactOptional(),
-    scale: z.number().positive().exactOptional(),
+    divisor: Positive.exactOptional(),
     labels: z
       .array(z.looseObject({ name: MetricName, field: FieldPath.exactOptional() }))
       .max(32)
       .exactOptional(),
     slots: z.enum(['log2', 'linear']).exactOptional(),
-    step: z.number().positive().exactOptional(),
+    step: Positive.exactOptional(),
     sum: FieldPath.exactOptional(),
   })
   .refine(({ type, slots, step, sum }) => type === 'histogram' || (slots ?? step ?? sum) === undefined, {

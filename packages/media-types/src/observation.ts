@@ -46,8 +46,8 @@ export interface ServiceMetric {
   unit?: string;
   /** Path of the number in the map's value; for a histogram, of the array of its slots. Default: the value itself. */
   value?: string;
-  /** What the number is multiplied with, e.g. 1e-9 for nanoseconds that are exported as seconds; for a histogram, its bounds and sum. */
-  scale?: number;
+  /** What the number is divided by, e.g. 1000000000 for nanoseconds that are exported as seconds; for a histogram, its bounds and sum. */
+  divisor?: number;
   /** Labels from the map's key. Default: none, and entries are added up. */
   labels?: MetricLabel[];
   /** For histograms: what the slots stand for. Default `log2`: slot i counts values from 2^i on. */

@@ -85,6 +85,20 @@ export { EventHub, type StreamStatistics } from './observe/events/event-hub.ts';
 export { EventSubscription, type SubscribeOptions } from './observe/events/event-subscription.ts';
 export type { ServiceEvent } from './observe/events/service-event.ts';
 export type { OpenHub } from './observe/events/shared-hubs.ts';
+export { drawHistogram } from './observe/maps/draw-histogram.ts';
+export type { Histogram } from './observe/maps/histogram.ts';
+export { type CellTable, mapColumns } from './observe/maps/map-columns.ts';
+export type { MapContents, MapEntry } from './observe/maps/map-contents.ts';
+export type { ReadMapsOptions, ServiceMap } from './observe/maps/read-maps.ts';
+export {
+  chooseExposition,
+  EXPOSITION_TYPES,
+  type ExpositionFormat,
+  renderMetrics,
+} from './observe/metrics/exposition.ts';
+export type { MetricFamily, MetricHistogram, MetricSeries } from './observe/metrics/metric-family.ts';
+export { encodeOtlp, type OtlpOptions, pushOtlp } from './observe/metrics/otlp.ts';
+export type { MeasuredProgram } from './observe/metrics/service-metrics.ts';
 export { EventColumns, type EventColumnsOptions } from './observe/present/event-columns.ts';
 export { EventJson, type EventJsonOptions } from './observe/present/event-json.ts';
 export { valueText } from './observe/present/value-text.ts';

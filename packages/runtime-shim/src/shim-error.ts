@@ -32,6 +32,7 @@ export type ShimErrorCode =
   | 'ERR_SHIM_NO_SPACE'
   | 'ERR_SHIM_NO_EVENTS'
   | 'ERR_SHIM_NO_MAP'
+  | 'ERR_SHIM_METRICS_PUSH'
   | 'ERR_SHIM_PINS_MISSING';
 
 /** The node could not do what it was asked for; it is as it was before. */

@@ -12,6 +12,8 @@ import { createInspectCommand } from './inspect.ts';
 import { createInstallCommand, createUpgradeCommand } from './install.ts';
 import { createLoginCommand, createLogoutCommand } from './login.ts';
 import { createLogsCommand } from './logs.ts';
+import { createMapsCommand } from './maps.ts';
+import { createMetricsCommand } from './metrics.ts';
 import { createPsCommand, createStatusCommand } from './ps.ts';
 import { createPullCommand } from './pull.ts';
 import { createPushCommand } from './push.ts';
@@ -54,6 +56,8 @@ export const commands: readonly CommandEntry[] = [
   { group: 'Node', create: createPsCommand },
   { group: 'Node', create: createStatusCommand },
   { group: 'Node', create: createLogsCommand },
+  { group: 'Node', create: createMapsCommand },
+  { group: 'Node', create: createMetricsCommand },
   { group: 'Node', create: createUpgradeCommand },
   { group: 'Node', create: createRollbackCommand },
   { group: 'Node', create: createRestoreCommand },

@@ -1,3 +1,4 @@
+import type { MapEntry } from '@bpfship/runtime-shim';
 import { Command } from 'commander';
 import type { GetContext } from '../context.ts';
 import { addExamples } from '../options/examples.ts';
@@ -63,7 +64,7 @@ export function createStatusCommand(getContext: GetContext): Command {
     const service = checkServiceName(name);
     await using node = await openLocalNode(values, context);
     const status = await node.status(service);
-    const contents: Record<string, Record<string, unknown>[]> = {};
+    const contents: Record<string, MapEntry[]> = {};
     for (const map of values.maps ? status.maps : []) {
       const entries = await node.dumpMap(status.name, map.name, MAP_ENTRIES);
       if (entries) contents[map.name] = entries;
@@ -89,7 +90,7 @@ export function createStatusCommand(getContext: GetContext): Command {
       'Maps:',
       ...status.maps.flatMap((map) => [
         `  ${map.name} (${map.type}, ${map.pin})`,
-        ...(contents[map.name] ?? []).map((entry) => `    ${formatEvent(entry)}`),
+        ...(contents[map.name] ?? []).map((entry) => `    ${formatEvent({ ...entry })}`),
       ]),
     ];
     context.printer.result({

@@ -26,6 +26,17 @@ export function table(rows: readonly (readonly string[])[], width: number = Infi
     .join('\n');
 }
 
+/** A table whose columns of numbers stand to the right. @param right - for each column, whether it holds numbers. */
+export function numberTable(rows: readonly (readonly string[])[], right: readonly boolean[], width?: number): string {
+  const widths: number[] = [];
+  for (const row of rows)
+    for (const [i, cell] of row.entries()) widths[i] = Math.max(widths[i] ?? 0, displayWidth(cell));
+  const aligned = rows.map((row) =>
+    row.map((cell, i) => (right[i] ? ' '.repeat((widths[i] ?? 0) - displayWidth(cell)) + cell : cell)),
+  );
+  return table(aligned, width);
+}
+
 function layOut(row: readonly string[], widths: readonly number[]): string {
   const pad = (cell: string, i: number): string =>
     cell + ' '.repeat(Math.max(0, (widths[i] ?? 0) - displayWidth(cell)));

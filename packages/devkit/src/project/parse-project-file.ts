@@ -27,7 +27,7 @@ const KNOWN_KEYS: Record<string, readonly string[]> = {
   migrations: ['map', 'from', 'rule'],
   health: ['for', 'eventsFlow', 'errorCounter', 'runTime', 'runs'],
   events: ['map', 'type', 'description', 'fields'],
-  metrics: ['name', 'type', 'map', 'description', 'unit', 'value', 'scale', 'labels', 'slots', 'step', 'sum'],
+  metrics: ['name', 'type', 'map', 'description', 'unit', 'value', 'divisor', 'labels', 'slots', 'step', 'sum'],
   variants: ['name', 'sources', 'defines', 'flags', 'architectures', 'byteOrder'],
 };
 

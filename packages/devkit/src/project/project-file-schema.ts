@@ -85,6 +85,8 @@ const ProjectVariantSchema = z.strictObject({
   byteOrder: z.enum(['little', 'big']).exactOptional().describe('Default: little'),
 });
 
+const Positive = z.number().int().min(1).max(Number.MAX_SAFE_INTEGER);
+
 /** Schema of `ebpf-service.yaml`. Unknown keys are errors: a misspelt key must not silently mean nothing. */
 export const ProjectFileSchema: z.ZodType<ProjectFile> = z.strictObject({
   name: ServiceName.describe('Canonical name of the service; signatures bind it'),
@@ -125,13 +127,13 @@ export const ProjectFileSchema: z.ZodType<ProjectFile> = z.strictObject({
         value: FieldPath.exactOptional().describe(
           'Field of the value that holds the number, or the slots of a histogram',
         ),
-        scale: z.number().positive().exactOptional().describe('What the number is multiplied with, e.g. 1e-9'),
+        divisor: Positive.exactOptional().describe('What the number is divided by, e.g. 1000000000'),
         labels: z
           .record(MetricName, z.union([FieldPath, z.literal('')]))
           .exactOptional()
           .describe('Label → field of the key; an empty text for the key itself'),
         slots: z.enum(['log2', 'linear']).exactOptional(),
-        step: z.number().positive().exactOptional().describe('Width of linear slots'),
+        step: Positive.exactOptional().describe('Width of linear slots'),
         sum: FieldPath.exactOptional().describe('Field of the value that holds the sum of a histogram'),
       }),
     )

@@ -59,8 +59,10 @@ export function dumpMap(bpf: Bpf, path: string, limit: number): { key: Uint8Arra
     const next = arena.allocate(Math.max(keySize, 1));
     const value = arena.allocate(Math.max(valueSize, 1));
     const entries: { key: Uint8Array; value: Uint8Array }[] = [];
+    // Where the key before was deleted meanwhile, the kernel begins again (kernel/bpf/hashtab.c, htab_map_get_next_key).
+    const seen = new Set<string>();
     let previous = 0n;
-    while (entries.length < limit) {
+    for (let walks = 0; entries.length < limit && walks < 4 * limit + 64; walks++) {
       const walked = mapCall(bpf, COMMAND.mapNextKey, fd, previous, next.address);
       if (walked < 0) {
         if (errnoName(walked) === 'ENOENT') break;
@@ -68,8 +70,11 @@ export function dumpMap(bpf: Bpf, path: string, limit: number): { key: Uint8Arra
       }
       next.bytes.copy(key.bytes);
       previous = key.address;
+      const name = next.bytes.toString('latin1');
+      if (seen.has(name)) continue;
       // An entry may be deleted between the two calls.
       if (mapCall(bpf, COMMAND.mapLookup, fd, key.address, value.address) < 0) continue;
+      seen.add(name);
       entries.push({
         key: Uint8Array.from(key.bytes.subarray(0, keySize)),
         value: Uint8Array.from(value.bytes.subarray(0, valueSize)),

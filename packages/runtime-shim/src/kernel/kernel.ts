@@ -299,6 +299,8 @@ export interface ProgramStats {
   nanoseconds: bigint;
   /** Runs that were left out since the program was running already on that CPU; 0 before Linux 5.12. */
   missed: bigint;
+  /** Instructions that the verifier went through; 0 before Linux 5.16. */
+  verified: number;
   /** Bytes that the kernel accounts to it. */
   memory: number;
 }

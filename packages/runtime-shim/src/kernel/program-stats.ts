@@ -18,13 +18,14 @@ export function programStats(bpf: Bpf, pin: string): ProgramStats | undefined {
     throw callError('ERR_KERNEL_PIN', `opening ${pin}`, fd);
   }
   try {
-    // struct bpf_prog_info: run_time_ns, run_cnt, recursion_misses; what an older kernel does not know stays 0.
+    // struct bpf_prog_info: run_time_ns, run_cnt, recursion_misses, verified_insns; what an older kernel does not know stays 0.
     const info = bpf.info(fd);
     return {
       id: info.readUInt32LE(4),
       nanoseconds: info.readBigUInt64LE(192),
       runs: info.readBigUInt64LE(200),
       missed: info.readBigUInt64LE(208),
+      verified: info.readUInt32LE(216),
       memory: lockedMemory(fd),
     };
   } finally {

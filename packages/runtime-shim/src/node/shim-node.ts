@@ -1,4 +1,4 @@
-import { existsSync, rmSync } from 'node:fs';
+import { rmSync } from 'node:fs';
 import type { OciLayoutStore, ReadOnlyTarget } from '@bpfship/oras-client';
 import { listInstalledKernels } from '../facts/installed-kernels.ts';
 import type { AttachTargets } from '@bpfship/portability';
@@ -8,13 +8,21 @@ import type { EventFeed } from '../observe/events/event-feed.ts';
 import { type GenerationStreams, openServiceFeed } from '../observe/events/service-feed.ts';
 import type { ServiceEvent } from '../observe/events/service-event.ts';
 import { type OpenHub, SharedHubs } from '../observe/events/shared-hubs.ts';
-import { pinMissing, streamSources } from '../observe/events/stream-sources.ts';
+import { streamSources } from '../observe/events/stream-sources.ts';
+import { hasEntries, type MapEntry } from '../observe/maps/map-contents.ts';
+import { findMap, readMaps, type ReadMapsOptions, type ServiceMap } from '../observe/maps/read-maps.ts';
+import type { MetricFamily } from '../observe/metrics/metric-family.ts';
+import {
+  type MeasuredProgram,
+  type MeasuredService,
+  measurePrograms,
+  serviceMetrics,
+} from '../observe/metrics/service-metrics.ts';
 import { type EventReader, openEventReader } from '../observe/reader/open-event-reader.ts';
 import { ShimError } from '../shim-error.ts';
 import { bringUp, type BringUpContext } from './bring-up.ts';
 import { ensureBpffs, releaseBpffs } from './bpffs.ts';
 import { collectGarbage } from './collect-garbage.ts';
-import { entryDecoder } from './decode-map.ts';
 import { isWatched } from './health/generation-health.ts';
 import { concludeHealth, type GateOptions, unhealthy, watchGeneration } from './health/health-gate.ts';
 import type { HealthReport } from './health/watch-health.ts';
@@ -42,9 +50,6 @@ import { currentGeneration, type Generation, generationOf, type ServiceState } f
 import { StepTimer } from './steps.ts';
 import { readStoredObject, readStoredPackage } from './stored-package.ts';
 import { uninstallService } from './uninstall.ts';
-
-/** Map types that have no entries to list. */
-const WITHOUT_ENTRIES = /ringbuf|perf_event_array|prog_array|queue|stack|bloom|arena/;
 
 /** A service as the state has it; whether it is in the kernel is another question. */
 export interface InstalledService {
@@ -290,22 +295,39 @@ export class ShimNode implements AsyncDisposable {
     }
   }
 
-  /** Entries of a map, decoded by BTF; `undefined` for maps that have no entries to list, such as ring buffers. */
-  async dumpMap(service: string, map: string, limit: number): Promise<Record<string, unknown>[] | undefined> {
-    const state = await this.#require(service);
-    const { manifest, variant } = await readStoredPackage(this.#store, currentGeneration(state));
-    const found = variant.maps.find(({ name }) => name === map);
-    if (!found) {
-      throw new ShimError('ERR_SHIM_NO_MAP', `${service} has no map "${map}"`, {
-        hint: `It has: ${variant.maps.map(({ name }) => name).join(', ')}`,
-      });
-    }
-    if (WITHOUT_ENTRIES.test(found.type)) return undefined;
-    const pin = this.#pins(service).map(map);
-    if (!existsSync(pin)) throw pinMissing(service, map);
-    const decode = entryDecoder(await readStoredObject(this.#store, manifest, variant), map);
-    const entries = await this.#kernel.dumpMap(pin, limit);
-    return entries.map(decode);
+  /** What is in the service's maps, decoded by BTF. @throws {ShimError} `ERR_SHIM_NO_MAP`, `ERR_SHIM_PINS_MISSING`. */
+  async maps(service: string, options: ReadMapsOptions = {}): Promise<ServiceMap[]> {
+    return readMaps(this.#kernel, (await this.#installed(service)).installed, options);
+  }
+
+  /** Entries of one map as {@link maps} has them; `undefined` for maps that have no entries to list, such as ring buffers. */
+  async dumpMap(service: string, map: string, limit: number): Promise<MapEntry[] | undefined> {
+    const { installed } = await this.#installed(service);
+    if (!hasEntries(findMap(installed, map))) return undefined;
+    const [read] = await readMaps(this.#kernel, installed, { map, limit });
+    return read?.entries;
+  }
+
+  /** Metrics of installed services: what they are, their programs, their event streams, and the maps that they declare. */
+  async metrics(options: { service?: string } = {}): Promise<MetricFamily[]> {
+    const names = options.service === undefined ? await this.#states.names() : [options.service];
+    const families: MetricFamily[] = [];
+    for (const name of names) families.push(...(await serviceMetrics(this.#kernel, await this.#installed(name))));
+    return families;
+  }
+
+  /** What the kernel counts of the programs of installed services. */
+  async programStatistics(options: { service?: string } = {}): Promise<MeasuredProgram[]> {
+    const names = options.service === undefined ? await this.#states.names() : [options.service];
+    const programs: MeasuredProgram[] = [];
+    for (const name of names) programs.push(...(await measurePrograms(this.#kernel, await this.#installed(name))));
+    return programs;
+  }
+
+  /** Lets the kernel count runs and time of programs until it is disposed of. @throws {KernelError} `ERR_KERNEL_PRIVILEGE`, `ERR_KERNEL_CALL` before Linux 5.8. */
+  async countRuns(): Promise<AsyncDisposable> {
+    const held = await this.#kernel.openStats();
+    return { [Symbol.asyncDispose]: () => this.#kernel.closeStats(held) };
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
@@ -443,12 +465,21 @@ export class ShimNode implements AsyncDisposable {
   }
 
   async #streamsOf(service: string, id?: number): Promise<GenerationStreams> {
+    const { installed, generation } = await this.#installed(service, id);
+    return { generation: generation.id, sources: streamSources(installed) };
+  }
+
+  /** A generation of a service, the current one by default or where it is not kept any more. */
+  async #installed(service: string, id?: number): Promise<MeasuredService> {
     const state = await this.#require(service);
     const generation = state.generations.find((each) => each.id === id) ?? currentGeneration(state);
     const { manifest, index, variant } = await readStoredPackage(this.#store, generation);
     const object = await readStoredObject(this.#store, manifest, variant);
-    const sources = streamSources({ pins: this.#pins(service), index, variant, object });
-    return { generation: generation.id, sources };
+    return {
+      installed: { pins: this.#pins(service), index, variant, object },
+      generation,
+      streams: this.#hubs.statistics(service),
+    };
   }
 
   #context(service: string): BringUpContext {

@@ -43,14 +43,14 @@ function batchOf(rows: readonly Row[], changes: { lost?: number; full?: boolean;
   });
 }
 
+const parse = (text: string): unknown[] =>
+  text
+    .trimEnd()
+    .split('\n')
+    .map((line) => JSON.parse(line) as unknown);
+
 describe('events as JSON', () => {
   const json = new EventJson({ service: 'demo' });
-  const parse = (text: string): unknown[] =>
-    text
-      .trimEnd()
-      .split('\n')
-      .map((line) => JSON.parse(line) as unknown);
-
   it('are a line each, with losses among them, and large numbers as strings', () => {
     const batch = batchOf([{ number: 1n, text: 'a' }, { number: 2n ** 64n - 1n }], { lost: 3, full: true });
     const head = { service: 'demo', stream: 'events' };
@@ -80,14 +80,14 @@ describe('events as JSON', () => {
   });
 });
 
-describe('events as columns', () => {
-  const columns = (picked?: string[]): EventColumns =>
-    new EventColumns({
-      ...(picked === undefined ? {} : { columns: picked }),
-      clean: (text) => text.replaceAll('\n', '?'),
-      measure: (text) => text.length,
-    });
+const columns = (picked?: string[]): EventColumns =>
+  new EventColumns({
+    ...(picked === undefined ? {} : { columns: picked }),
+    clean: (text) => text.replaceAll('\n', '?'),
+    measure: (text) => text.length,
+  });
 
+describe('events as columns', () => {
   it('stand below one another, numbers to the right, with one heading', () => {
     const table = columns();
     expect(

@@ -1,5 +1,5 @@
 import type { ErrorCounterProbe } from '@bpfship/media-types';
-import { entryDecoder } from '../decode-map.ts';
+import { entryDecoder } from '../../observe/maps/map-contents.ts';
 import type { OpenProbes, Probe, ProbedGeneration } from './probe.ts';
 
 /** Probes that counters in maps rise only so far. */
@@ -35,7 +35,7 @@ function reader(
   const decode = entryDecoder(object, name);
   return async () => {
     const value = await kernel.lookUpEntry(pins.map(name), bytes);
-    return value === undefined ? 0n : numberIn(decode({ key: bytes, value })['value'], field);
+    return value === undefined ? 0n : numberIn(decode({ key: bytes, value }).value, field);
   };
 }
 
@@ -46,17 +46,10 @@ function keyBytes(key: number, size: number): Uint8Array | undefined {
   return Uint8Array.from(bytes.subarray(0, size));
 }
 
-/** A number, that of a field, or the sum of those of all CPUs. */
+/** A number, or that of a field; of a per-CPU map, the decoder has added them up. */
 function numberIn(value: unknown, field: string | undefined): bigint | undefined {
   if (typeof value === 'bigint') return field === undefined ? value : undefined;
   if (typeof value === 'number') return field === undefined ? BigInt(value) : undefined;
-  if (Array.isArray(value)) {
-    const numbers = value.map((each) => numberIn(each, field));
-    return numbers.every((number) => number !== undefined) ? numbers.reduce((a, b) => a + b, 0n) : undefined;
-  }
-  if (typeof value !== 'object' || value === null) return undefined;
-  const record = value as Record<string, unknown>;
-  // The sum that the decoder of per-CPU numbers makes.
-  if (field === undefined) return 'sum' in record ? numberIn(record['sum'], undefined) : undefined;
-  return Object.hasOwn(record, field) ? numberIn(record[field], undefined) : undefined;
+  if (typeof value !== 'object' || value === null || field === undefined) return undefined;
+  return Object.hasOwn(value, field) ? numberIn((value as Record<string, unknown>)[field], undefined) : undefined;
 }

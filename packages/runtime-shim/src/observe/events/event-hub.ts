@@ -1,4 +1,4 @@
-import { type EventBlock, eventCount } from '../reader/event-block.ts';
+import { eventCount } from '../reader/event-block.ts';
 import type { EventFeed, FeedBlock, StreamFacts } from './event-feed.ts';
 import { EventSubscription, type SubscribeOptions } from './event-subscription.ts';
 
@@ -10,7 +10,7 @@ export interface StreamStatistics {
   bytes: number;
   /** Events that the kernel reported lost, or that this process was too slow for. A ring buffer does not count: there, the service itself must. */
   lost: number;
-  /** Times that a ring buffer was found full, so that some may have been lost that nobody counts (see {@link EventBlock.full}). */
+  /** Times that a ring buffer was found full, so that some may have been lost that nobody counts (`EventBlock.full`). */
   full: number;
   /** Bytes that waited in the buffer at the last look, of `size`: near it, events are being lost or soon will be. */
   backlog: number;

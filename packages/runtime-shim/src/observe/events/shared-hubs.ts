@@ -1,4 +1,4 @@
-import { EventHub } from './event-hub.ts';
+import { EventHub, type StreamStatistics } from './event-hub.ts';
 import type { EventFeed } from './event-feed.ts';
 
 /** A hub that its users share. */
@@ -8,6 +8,7 @@ export interface OpenHub extends AsyncDisposable {
 
 interface Entry {
   opening: Promise<EventHub>;
+  hub?: EventHub;
   users: number;
 }
 
@@ -32,6 +33,7 @@ export class SharedHubs implements AsyncDisposable {
     own.users += 1;
     try {
       const hub = await own.opening;
+      own.hub = hub;
       let left = false;
       return {
         hub,
@@ -45,6 +47,11 @@ export class SharedHubs implements AsyncDisposable {
       await this.#leave(service, own);
       throw error;
     }
+  }
+
+  /** What has come of a service's streams; empty where nobody in this process reads them. */
+  statistics(service: string): StreamStatistics[] {
+    return this.#entries.get(service)?.hub?.statistics() ?? [];
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
