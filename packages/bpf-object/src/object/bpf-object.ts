@@ -64,6 +64,8 @@ export interface BpfMap {
   valueType?: number;
   /** Definition of the maps in a map of maps. */
   inner?: BpfMap;
+  /** For a map of maps, and a program array: maps, or programs, of the object that the loader puts into it. Absent = none. */
+  contents?: readonly { slot: number; name: string }[];
   /** Global data. */
   internal: boolean;
   /** For global data: initial bytes (empty for `.bss`). */

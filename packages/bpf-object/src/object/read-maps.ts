@@ -17,6 +17,8 @@ import { symbolsIn, variablesOf, variableSizes, type ObjectContext } from './con
 import { readMapDefinition } from './read-map-definition.ts';
 import type { FunctionMap } from './read-functions.ts';
 
+/** Bytes of a pointer, as elements of `values` are. */
+const POINTER_SIZE = 8;
 /** Global data that lies in the one arena of an object (libbpf ARENA_SEC). */
 const ARENA_DATA = '.addr_space.1';
 /** Programs that the members of all structs of struct_ops may name. Real ones have some dozen. */
@@ -38,7 +40,7 @@ export function readMaps(context: ObjectContext, functions: FunctionMap, externs
   if (findSection(elf, 'maps') !== undefined) {
     throw new BpfObjectError(
       'ERR_MAPS_LEGACY',
-      'maps are defined by struct bpf_map_def, which libbpf 1.0 and newer refuse',
+      'maps are defined by struct bpf_nameddef, which libbpf 1.0 and newer refuse',
       {
         section: 'maps',
         offset: 0,
@@ -48,7 +50,7 @@ export function readMaps(context: ObjectContext, functions: FunctionMap, externs
     );
   }
   for (const section of elf.sections) {
-    if (section.name === '.maps') readDefined(context, section, table);
+    if (section.name === '.maps') readDefined(context, section, table, functions);
     else if (section.name === '.struct_ops' || section.name === '.struct_ops.link')
       readStructOps(context, section, functions, table);
     else if (isDataSection(section)) {
@@ -98,7 +100,7 @@ function readArenaData(elf: ElfFile, table: MapTable): void {
   table.bySection.set(section.index, arenas[0].name);
 }
 
-/** Members that name a program or are not zero: the kernel's struct must have them (libbpf bpf_map__init_kern_struct_ops). */
+/** Members that name a program or are not zero: the kernel's struct must have them (libbpf bpf_named_init_kern_struct_ops). */
 function membersInUse({ members, size }: BtfComposite, bytes: Uint8Array, places: readonly number[]): string[] {
   return members.flatMap(({ name, bitOffset }, index) => {
     const start = bitOffset >> 3;
@@ -139,7 +141,7 @@ function kconfigSize({ btf }: ObjectContext, externs: readonly BpfExtern[]): num
   return sizes.sort((a, b) => b - a).reduce((sum, size) => sum + size, 0);
 }
 
-function readDefined({ elf, btf }: ObjectContext, section: ElfSection, table: MapTable): void {
+function readDefined({ elf, btf }: ObjectContext, section: ElfSection, table: MapTable, functions: FunctionMap): void {
   if (btf === undefined) {
     throw new BpfObjectError('ERR_BTF_MISSING', 'maps are defined, but the object carries no BTF', {
       section: '.maps',
@@ -167,6 +169,35 @@ function readDefined({ elf, btf }: ObjectContext, section: ElfSection, table: Ma
     table.maps.push(readMapDefinition(btf, { name: variable.name, typeId: variable.type, offset: symbol.value }));
   }
   table.byPlace.set(section.index, places);
+  readContents({ elf, btf }, section, table, { maps: places, functions });
+}
+
+/** What the field `values` of a map of maps, or a program array, names (libbpf bpf_object__collect_namedrelos). */
+function readContents(
+  { elf, btf }: { elf: ElfFile; btf: Btf },
+  section: ElfSection,
+  { maps }: MapTable,
+  places: { maps: ReadonlyMap<number, string>; functions: FunctionMap },
+): void {
+  const records = elf.relocations.get(section.index) ?? [];
+  const offsets = new Map([...places.maps].map(([offset, name]) => [name, offset]));
+  for (const variable of variablesOf(btf, '.maps')) {
+    const map = maps.find(({ name }) => name === variable.name);
+    const definition = skipModifiers(btf, variable.type);
+    const start = offsets.get(variable.name);
+    if (map === undefined || definition.kind !== 'struct' || start === undefined) continue;
+    const values = definition.members.find(({ name }) => name === 'values');
+    if (values === undefined) continue;
+    const first = start + (values.bitOffset >> 3);
+    const size = variableSizes(btf, '.maps').get(variable.id) ?? 0;
+    const contents = relocationsWithin(records, first, start + size - first).flatMap(({ offset, symbol }) => {
+      const index = places.functions.find(symbol.sectionIndex, symbol.value);
+      const named = symbol.sectionIndex === section.index ? places.maps.get(symbol.value) : undefined;
+      const name = named ?? (index === undefined ? undefined : places.functions.all[index]?.name);
+      return name === undefined ? [] : [{ slot: (offset - first) / POINTER_SIZE, name }];
+    });
+    if (contents.length > 0) map.contents = contents;
+  }
 }
 
 /** The struct that defines a map is no larger than its variable. */

@@ -82,7 +82,9 @@ export interface Kernel extends AsyncDisposable {
    * @throws {KernelError} `ERR_KERNEL_LOAD_REJECTED` where the kernel takes one of them not.
    */
   loadStubs(selectorPin: string, stubs: readonly StubOptions[]): Promise<LoadedObject>;
-  /** Puts a pinned program into a slot of a stub. @throws {KernelError} `ERR_KERNEL_SLOT` where it does not go with the stub. */
+  /** Puts a program of the kernel, by its id, into a pinned program array. @throws {KernelError} `ERR_KERNEL_SLOT`, `ERR_KERNEL_NOT_FOUND`. */
+  fillSlotById(arrayPin: string, slot: number, programId: number): Promise<void>;
+  /** Puts a pinned program into a slot of a stub, or of another program array; or a pinned map into one of a map of maps. @throws {KernelError} `ERR_KERNEL_SLOT` where it does not go with the stub. */
   fillSlot(slotsPin: string, slot: number, programPin: string): Promise<void>;
   /** Empties a slot. */
   clearSlot(slotsPin: string, slot: number): Promise<void>;

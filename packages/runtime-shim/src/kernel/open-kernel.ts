@@ -50,6 +50,7 @@ export function openKernel(options: OpenKernelOptions = {}): Kernel {
     readSelector: (pin) => call('readSelector', pin),
     writeSelector: (pin, slot) => call('writeSelector', pin, slot),
     loadStubs: (selectorPin, stubs) => call('loadStubs', selectorPin, stubs),
+    fillSlotById: (pin, slot, id) => call('fillSlotById', pin, slot, id),
     fillSlot: (slotsPin, slot, programPin) => call('fillSlot', slotsPin, slot, programPin),
     clearSlot: (slotsPin, slot) => call('clearSlot', slotsPin, slot),
     readSlots: (slotsPin) => call('readSlots', slotsPin),

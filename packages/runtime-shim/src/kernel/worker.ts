@@ -33,7 +33,16 @@ import { cleanUpAll } from '../xdp-dispatcher/leftovers.ts';
 import { readOccupant } from '../xdp-dispatcher/read-dispatcher.ts';
 import { probedFeatures, Prober } from './probes.ts';
 import { loadStubs } from './stub/load-stubs.ts';
-import { clearSlot, fillSlot, makeSelector, readSelector, readSlots, settle, writeSelector } from './stub/stub-maps.ts';
+import {
+  clearSlot,
+  fillSlot,
+  fillSlotById,
+  makeSelector,
+  readSelector,
+  readSlots,
+  settle,
+  writeSelector,
+} from './stub/stub-maps.ts';
 import { ringPosition } from './ring-position.ts';
 import type { Answer, CallMethod, NumberedQuestion, Request } from './protocol.ts';
 
@@ -132,6 +141,7 @@ const methods: Record<CallMethod, (...args: never[]) => unknown> = {
     objects.set(id, loadStubs(bpf(), selectorPin, stubs));
     return objectOf(id).describe(id);
   },
+  fillSlotById: (pin: string, slot: number, id: number) => fillSlotById(bpf(), pin, slot, id),
   fillSlot: (pin: string, slot: number, programPin: string) => fillSlot(bpf(), pin, slot, programPin),
   clearSlot: (pin: string, slot: number) => clearSlot(bpf(), pin, slot),
   readSlots: (pin: string) => readSlots(bpf(), pin),

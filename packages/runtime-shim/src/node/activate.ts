@@ -5,6 +5,7 @@ import type { ActivateOptions, Activation, AttachedProgram, CarriedMap, NewGener
 import { attachPrograms } from './attach-programs.ts';
 import { pinMaps } from './carry-maps.ts';
 import { copyLateEntries, copyMaps } from './copy-maps.ts';
+import { fillArrays } from './fill-arrays.ts';
 import { parameterVariables } from './parameters.ts';
 import { pinnedGenerations } from './pins.ts';
 import { type MapPlan, NO_MAPS, planMaps } from './plan-maps.ts';
@@ -37,12 +38,15 @@ export async function activate(options: ActivateOptions): Promise<Activation> {
         (copied) => ({ detail: copied.map(({ name, entries }) => `${name}: ${entries} entries`).join(', ') }),
       );
     }
+    const reused = new Set(Object.keys(plan.reuse));
+    const { running, next, pins } = options;
+    const unfilled = running ? await fillArrays({ kernel, pins, next, running, reused }, undoing) : [];
     const { programs, slot } = await timer.run(
       'attach',
       () => attachPrograms({ ...options, xdp }, loaded, undoing),
       ({ programs: attached }) => ({ detail: attached.map(describeSwitch).join(', ') }),
     );
-    const warnings = await copyLateEntries(migrating);
+    const warnings = [...unfilled, ...(await copyLateEntries(migrating))];
     await kernel.close(loaded.id);
     return {
       programs,
@@ -121,6 +125,8 @@ async function retire(
   { programs, slot }: Pick<Activation, 'programs'> & { slot: number | undefined },
 ): Promise<void> {
   if (slot !== undefined && running) await emptySlots(kernel, pins, slot, programs);
+  // A program that is under way may still go on in one of its generation's array, which is emptied when its last pin goes.
+  else if (running?.variant.maps.some(({ type }) => type === 'prog_array')) await kernel.settle();
   const kept = await linkIds(kernel, pins, next.id, programs);
   await removeStubs(kernel, pins, new Set(stubsOf(programs).map(({ key }) => key)), kept);
   for (const other of pinnedGenerations(pins)) if (other !== next.id) await removeGeneration(kernel, pins, other, kept);

@@ -20,6 +20,7 @@ export async function pinMaps(
   { kernel, pins, loaded, plan, runningId }: PinMapsOptions,
   undoing: UndoList,
 ): Promise<CarriedMap[]> {
+  const asideOf = (name: string): string => (runningId === undefined ? '' : pins.replacedMap(runningId, name));
   const named = loaded.maps.map(({ name }) => name).filter((name) => !name.startsWith('.'));
   const fresh = named.filter((name) => !Object.hasOwn(plan.reuse, name));
   for (const name of fresh) {
@@ -38,8 +39,13 @@ export async function pinMaps(
     for (const name of fresh) rmSync(pins.map(name), { force: true });
   });
   const copied = new Set(plan.copies.map(({ name }) => name));
+  const arrays = new Set(loaded.maps.flatMap(({ name, type }) => (type === 'prog_array' ? [name] : [])));
   return named.map((name) => ({
     name,
-    contents: Object.hasOwn(plan.reuse, name) ? 'kept' : copied.has(name) ? 'copied' : 'new',
+    contents: Object.hasOwn(plan.reuse, name)
+      ? 'kept'
+      : copied.has(name) || (arrays.has(name) && existsSync(asideOf(name)))
+        ? 'copied'
+        : 'new',
   }));
 }

@@ -37,6 +37,8 @@ export async function pinnedMaps(
   const reuse = new Map<string, string>();
   const sizes = new Map<string, number>();
   for (const map of variant.maps.filter(({ name }) => !name.startsWith('.'))) {
+    // A program array is filled when its object is loaded: one that is in use must not be.
+    if (map.type === 'prog_array') continue;
     const pin = pins.map(map.name);
     const pinned = await kernel.inspectPin(pin);
     if (pinned?.kind !== 'map') continue;
@@ -58,7 +60,7 @@ export interface MapCopy {
 
 /**
  * Plans what becomes of each map, by name and schema and the declared migrations (spec/generations.md). An event buffer of another kind is
- * simply a new one: what is in it is only passing through. Global variables (`.data`, `.bss`) belong to a generation.
+ * simply a new one: what is in it is only passing through. A program array is a new one for each generation, which `fillArrays` fills. Global variables (`.data`, `.bss`) belong to a generation.
  *
  * @throws {ShimError} `ERR_SHIM_MAP_INCOMPATIBLE` where contents would be lost that nobody gave up.
  */
@@ -76,7 +78,7 @@ export async function planMaps(
   for (const map of next.variant.maps.filter(({ name }) => !name.startsWith('.'))) {
     const { name } = map;
     const pinned = await kernel.inspectPin(pins.map(name));
-    if (pinned?.kind !== 'map') continue;
+    if (pinned?.kind !== 'map' || map.type === 'prog_array') continue;
     const before = await running.mapBefore(name);
     if (before === undefined) {
       reuse.set(name, pins.map(name));

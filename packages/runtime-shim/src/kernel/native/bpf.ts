@@ -28,6 +28,7 @@ export const COMMAND = {
   get: 7,
   programAttach: 8,
   programDetach: 9,
+  programFromId: 13,
   programFdById: 13,
   mapFdById: 14,
   info: 15,

@@ -48,14 +48,28 @@ export function makeSlots(bpf: Bpf, pin: string): number {
   }
 }
 
-/** Puts a pinned program into a slot. @throws {KernelError} `ERR_KERNEL_SLOT` where the kernel says that it does not go with the stub. */
+/** Puts a pinned program, or map, into a slot. @throws {KernelError} `ERR_KERNEL_SLOT` where the kernel says that it does not go with the stub. */
 export function fillSlot(bpf: Bpf, pin: string, slot: number, programPin: string): void {
   bpf.withPinned(programPin, (program) =>
     bpf.withPinned(pin, (fd) => {
       const result = update(bpf, fd, slot, program);
-      if (result < 0) throw callError('ERR_KERNEL_SLOT', `putting ${programPin} behind its stub`, result);
+      if (result < 0) throw callError('ERR_KERNEL_SLOT', `putting ${programPin} into ${pin}`, result);
     }),
   );
+}
+
+/** Puts a program that somebody holds into a slot of a program array. @throws {KernelError} `ERR_KERNEL_NOT_FOUND` where nobody holds it any more. */
+export function fillSlotById(bpf: Bpf, pin: string, slot: number, programId: number): void {
+  const program = bpf.call(COMMAND.programFromId, (attr) => attr.writeUInt32LE(programId, 0));
+  if (program < 0) throw callError('ERR_KERNEL_NOT_FOUND', `opening program ${programId}`, program);
+  try {
+    bpf.withPinned(pin, (fd) => {
+      const result = update(bpf, fd, slot, program);
+      if (result < 0) throw callError('ERR_KERNEL_SLOT', `putting program ${programId} into ${pin}`, result);
+    });
+  } finally {
+    bpf.native.close(program);
+  }
 }
 
 /** Empties a slot; nothing where it is empty. */

@@ -133,7 +133,6 @@ async function makeStubs(
     placing.undoing.push('closing stubs', () => kernel.close(id).catch(() => undefined));
     for (const made of stubs) await fillNew(placing, made, id);
     if (!objectsOf(placing.places).has(id)) await kernel.close(id);
-    if (!objectsOf(placing.places).has(id)) await kernel.close(id);
   };
   try {
     await load(wanted);
