@@ -20,7 +20,6 @@ import { fillSizes } from './fill-sizes.ts';
 import type { DispatcherBtf } from '../xdp-dispatcher/dispatcher-btf.ts';
 import { makeComponent, prepareTwin } from '../xdp-dispatcher/load-component.ts';
 import { withTrialDispatcher } from '../xdp-dispatcher/load-dispatcher.ts';
-import { summarizeVerifierLog } from './verifier-log.ts';
 
 /** include/uapi/asm-generic/fcntl.h; the same on every machine that Node knows. */
 const O_CLOEXEC = 0o2000000;
@@ -285,8 +284,7 @@ function loadError(name: string, result: number, logBytes: Buffer): KernelError 
   const log = logBytes.subarray(0, end < 0 ? logBytes.length : end).toString('utf8');
   const errno = errnoName(result);
   if (log !== '') {
-    const details = { log, details: summarizeVerifierLog(log) };
-    return callError('ERR_KERNEL_LOAD_REJECTED', `loading ${name} into the kernel`, result, details);
+    return callError('ERR_KERNEL_LOAD_REJECTED', `loading ${name} into the kernel`, result, { log });
   }
   return callError('ERR_KERNEL_LOAD_REJECTED', `loading ${name} into the kernel`, result, {
     hint: LOAD_HINTS[errno] ?? 'The verifier said nothing about it; "bpfship check" shows what the variant needs.',

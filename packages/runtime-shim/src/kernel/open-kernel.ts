@@ -1,8 +1,9 @@
 import { once } from 'node:events';
 import { Worker } from 'node:worker_threads';
 import { helperNumber } from '@bpfship/bpf-object';
-import type { Kernel, ProbeQuestion } from './kernel.ts';
+import type { Kernel, LoadedObject, ProbeQuestion } from './kernel.ts';
 import { KernelError } from './kernel-error.ts';
+import { explainRejection } from './verifier-log/explain-rejection.ts';
 import type { Answer, CallMethod, NumberedQuestion, Request } from './protocol.ts';
 import { dispatcherBtf } from '../xdp-dispatcher/dispatcher-btf.ts';
 
@@ -27,7 +28,12 @@ export function openKernel(options: OpenKernelOptions = {}): Kernel {
     probedFeatures: () => call('probedFeatures'),
     interfaces: () => call('interfaces'),
     tracefs: () => call('tracefs'),
-    load: (load) => call('load', load, load.components === undefined ? undefined : dispatcherBtf()),
+    load: (load) =>
+      call<LoadedObject>('load', load, load.components === undefined ? undefined : dispatcherBtf()).catch(
+        (error: unknown) => {
+          throw withReason(error, load.bytes);
+        },
+      ),
     pinObject: (object, pins) => call('pinObject', object, pins),
     attach: (object, program, attach) => call('attach', object, program, attach),
     attachMap: (object, map, attach) => call('attachMap', object, map, attach),
@@ -67,6 +73,19 @@ export function openKernel(options: OpenKernelOptions = {}): Kernel {
     dumpMap: (path, limit) => call('dumpMap', path, limit),
     [Symbol.asyncDispose]: () => worker.end(),
   };
+}
+
+/** A verifier's log says in many lines what was wrong; the object's own line info says where. */
+function withReason(error: unknown, object: Uint8Array): unknown {
+  if (!(error instanceof KernelError) || error.code !== 'ERR_KERNEL_LOAD_REJECTED' || !error.log) return error;
+  const { code, message, errno, log, hint } = error;
+  const { reason, details } = explainRejection(log, object);
+  return new KernelError(code, `${message}: ${reason}`, {
+    ...(errno === undefined ? {} : { errno }),
+    log,
+    details,
+    hint,
+  });
 }
 
 function withNumber(question: ProbeQuestion): NumberedQuestion {
