@@ -124,8 +124,8 @@ function exactlyOnce({ seen, made }: Soaked): boolean {
 function findingsOf({ switchedBy }: SoakKind, soaked: Soaked): Findings {
   const { upgrades, seconds, made, seen, byVersion, switched, upgradeTimes, callTimes, systemCalls } = soaked;
   const calls = callTimes[switchedBy] ?? [];
-  const own = systemCalls[switchedBy === 'updateLink' ? 'LINK_UPDATE' : 'MAP_UPDATE_ELEM'] ?? [];
-  // Each call of the shim makes one system call of the kind.
+  // A link's update makes one such system call; MAP_UPDATE_ELEM fills slots too.
+  const own = switchedBy === 'updateLink' ? (systemCalls['LINK_UPDATE'] ?? []) : [];
   const paired = calls.length === own.length;
   const series = [
     summarize('a whole upgrade', 'ms', upgradeTimes),
