@@ -16,9 +16,9 @@ import { waitFor } from '../support/wait-for.ts';
 
 const SERVICE = 'test-service';
 /** Points of each road in `npm test`; `npm run test:crash` takes all of them. */
-const MOST = process.env['BPFSHIP_CRASH'] === 'all' ? Number.POSITIVE_INFINITY : 9;
-/** Of each road: 40 in all, and some. */
-const MIN = 8;
+const MOST = process.env['BPFSHIP_CRASH'] === 'all' ? Number.POSITIVE_INFINITY : 6;
+/** Of each of the eight roads: 40 in all, and some. */
+const MIN = 5;
 /** Packets and calls a second while changes are killed. */
 const RATE = 2000;
 
@@ -91,7 +91,7 @@ function expectAttached({ service: { mark, programs } }: Stage): void {
 /** Dies at each of the chosen points of a change; every one must really be hit. */
 async function dieAtEach(
   stage: Stage,
-  change: Pick<Change, 'change' | 'version' | 'to'>,
+  change: Pick<Change, 'change' | 'version'> & Partial<Pick<Change, 'to' | 'attach'>>,
   road: { begin: () => Promise<void>; recover: (point: string) => Promise<void> },
 ): Promise<number> {
   const { sandbox, base } = stage;
@@ -143,8 +143,8 @@ describe.skipIf(!IS_ROOT)('kill -9 before every operation', () => {
     expect(hit).toBeGreaterThanOrEqual(MIN);
   }, 600_000);
 
-  it.each(['upgrade', 'rollback'] as const)(
-    'of an %s leaves something attached at every moment, one whole generation after the next start, and no event is lost or doubled',
+  it.each(['upgrade', 'rollback', 'targets'] as const)(
+    'of a change (%s) leaves something attached at every moment, one whole generation after the next start, and no event is lost or doubled',
     async (change) => {
       const stage = await setStage();
       const { node, kernel, pins, service, sandbox, cable } = stage;
@@ -154,10 +154,19 @@ describe.skipIf(!IS_ROOT)('kill -9 before every operation', () => {
         { load: packets, pin: pins.map(service.packets), before: 0, map: undefined as unknown },
         { load: calls, pin: pins.map(service.calls), before: 0, map: undefined as unknown },
       ];
-      const current = change === 'upgrade' ? '1.0.0' : '1.1.0';
+      const current = change === 'rollback' ? '1.1.0' : '1.0.0';
+      const other = layCable();
       const hit = await dieAtEach(
         stage,
-        change === 'upgrade' ? { change, version: '1.1.0' } : { change, version: '1.0.0', to: 1 },
+        {
+          upgrade: { change, version: '1.1.0' },
+          rollback: { change, version: '1.0.0', to: 1 },
+          targets: {
+            change,
+            version: '1.0.0',
+            attach: { '*': [{ interfaceName: cable.name }, { interfaceName: other.name }] },
+          },
+        }[change],
         {
           begin: async () => {
             for (const one of loads) one.before = await one.load.pause();
@@ -172,7 +181,9 @@ describe.skipIf(!IS_ROOT)('kill -9 before every operation', () => {
           recover: async () => {
             expectAttached(stage);
             expect(await node.list()).toHaveLength(1);
-            await node.upgrade(stage.from(current));
+            await (change === 'targets'
+              ? node.setTargets({ service: SERVICE, attach: stage.base.attach })
+              : node.upgrade(stage.from(current)));
             await expectWhole(stage, current);
             // From the installation through death and recovery.
             for (const { load, pin, before, map } of loads) {
@@ -243,4 +254,29 @@ describe.skipIf(!IS_ROOT)('kill -9 before every operation', () => {
     );
     expect(hit).toBeGreaterThanOrEqual(MIN);
   }, 600_000);
+
+  it.each(['stop', 'start'] as const)(
+    'of a change (%s) is made good by the next start',
+    async (change) => {
+      const stage = await setStage();
+      const { node } = stage;
+      await node.install(stage.from('1.0.0'));
+      const hit = await dieAtEach(
+        stage,
+        { change, version: '1.0.0' },
+        {
+          begin: async () => {
+            if (change === 'start') await node.stop({ service: SERVICE });
+            else await expectWhole(stage, '1.0.0');
+          },
+          recover: async () => {
+            await node.start({ service: SERVICE });
+            await expectWhole(stage, '1.0.0');
+          },
+        },
+      );
+      expect(hit).toBeGreaterThanOrEqual(MIN);
+    },
+    600_000,
+  );
 });

@@ -26,6 +26,15 @@ switch (change) {
   case 'rollback':
     await node.rollback({ service, ...(to === undefined ? {} : { to }) });
     break;
+  case 'stop':
+    await node.stop({ service });
+    break;
+  case 'start':
+    await node.start({ service });
+    break;
+  case 'targets':
+    await node.setTargets({ service, attach });
+    break;
   case 'restore':
     await node.restore({ service });
     break;

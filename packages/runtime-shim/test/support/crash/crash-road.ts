@@ -11,7 +11,7 @@ export interface Change {
   bpffsDir: string;
   /** OCI layout with the packages. */
   layout: string;
-  change: 'install' | 'upgrade' | 'rollback' | 'uninstall' | 'restore';
+  change: 'install' | 'upgrade' | 'rollback' | 'uninstall' | 'restore' | 'stop' | 'start' | 'targets';
   version: string;
   attach: NonNullable<InstallOptions['attach']>;
   /** Generation to roll back to. */
