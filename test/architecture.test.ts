@@ -102,9 +102,10 @@ describe('rules of the house', () => {
     expect(touched).toEqual([]);
   });
 
-  it('only the command line talks to the terminal', () => {
+  it('only the command line talks to the terminal, and what starts the daemon', () => {
     for (const name of Object.keys(FLOORS).filter((other) => other !== 'cli')) {
       for (const file of sourceFiles(`packages/${name}/src`)) {
+        if (file.endsWith('/runtime-shim/src/daemon/main.ts')) continue;
         expect(readFileSync(file, 'utf8'), file).not.toMatch(/\bconsole\.|process\.(?:stdout|stderr)\b/);
       }
     }

@@ -10,14 +10,9 @@ export {
 } from './desired/desired-schema.ts';
 export type { MaintenanceWindow } from './desired/maintenance-window.ts';
 export { checkDesired, parseDesired, readDesiredFile } from './desired/parse-desired.ts';
-export {
-  type ReconcileAction,
-  type ReconcileOptions,
-  Reconciler,
-  type ReconcileReport,
-  type ReconcilerOptions,
-  type ServiceReport,
-} from './desired/reconcile.ts';
+export { Reconciler, type ReconcilerOptions } from './desired/reconcile.ts';
+export type { ReconcileAction, ReconcileOptions, ReconcileReport, ServiceReport } from './desired/report.ts';
+export { DaemonClient, DaemonError } from './daemon/client.ts';
 export type { ReportedError } from './desired/reported-error.ts';
 export { type BtfForm, exportKernelFacts, type ExportFactsOptions } from './facts/export-kernel-facts.ts';
 export { readKernelBtf } from './facts/kernel-btf.ts';
@@ -75,7 +70,8 @@ export type { GivenParameter, ParameterChanges, ParameterStatus, ParameterValues
 export type { Prefetched } from './node/prefetch.ts';
 export type { PackageSource } from './node/prepare.ts';
 export type { RestoredService, RestoreOutcome } from './node/restore.ts';
-export { type InstalledService, ShimNode } from './node/shim-node.ts';
+export type { InstalledService } from './node/installed.ts';
+export { ShimNode } from './node/shim-node.ts';
 export type { ProgramStatus, RunState, ServiceStatus, ServiceSummary } from './node/status.ts';
 export type { InstallProgress, StepName } from './node/steps.ts';
 export { parseValues, type Values } from './node/values-file.ts';

@@ -1,6 +1,8 @@
 import { Command } from 'commander';
 import {
+  DaemonClient,
   DesiredFile,
+  type DesiredState,
   readDesiredFile,
   Reconciler,
   type ReconcileReport,
@@ -29,7 +31,6 @@ export function createApplyCommand(getContext: GetContext): Command {
   ]);
   return command.action(async (file: string | undefined, values: NodeOptionValues & { dryRun?: boolean }) => {
     const context = getContext();
-    const { printer, signal } = context;
     const stored = new DesiredFile(stateFolder(values));
     const desired = file === undefined ? await stored.read() : await readDesiredFile(file);
     if (desired === undefined)
@@ -38,25 +39,69 @@ export function createApplyCommand(getContext: GetContext): Command {
         'nothing was applied on this node yet',
         'Name a file: bpfship apply node.yaml',
       );
-    await using node = await openLocalNode(values, context);
-    if (file !== undefined && !values.dryRun) await stored.write(desired);
-    const counter = createTrafficCounter();
-    const reconciler = new Reconciler({
-      node,
-      stateDir: stateFolder(values),
-      remote: {
-        userAgent: `bpfship/${version}`,
-        onRequest: counter.onRequest,
-        onWarning: (text) => printer.warn(`the registry says: ${text}`),
-      },
-    });
-    const report = await reconciler.reconcile(desired, {
-      signal,
-      dryRun: values.dryRun ?? false,
-      onReport: (one) => showReport(one, context),
-    });
-    printReport(report, counter.total().requests, context);
+    const dryRun = values.dryRun ?? false;
+    const daemon = await DaemonClient.find(stateFolder(values));
+    const report =
+      daemon === undefined
+        ? await applyHere({ desired, stored, dryRun, isNew: file !== undefined }, values, context)
+        : await applyByDaemon(daemon, desired, dryRun, context);
+    printReport(report, context);
   });
+}
+
+interface Applying {
+  desired: DesiredState;
+  stored: DesiredFile;
+  dryRun: boolean;
+  /** Whether it is to be kept. */
+  isNew: boolean;
+}
+
+/** Without a daemon: once, by this process. */
+async function applyHere(
+  { desired, stored, dryRun, isNew }: Applying,
+  values: NodeOptionValues,
+  context: CommandContext,
+): Promise<ReconcileReport & { requests: number }> {
+  await using node = await openLocalNode(values, context);
+  if (isNew && !dryRun) await stored.write(desired);
+  const counter = createTrafficCounter();
+  const reconciler = new Reconciler({
+    node,
+    stateDir: stateFolder(values),
+    remote: {
+      userAgent: `bpfship/${version}`,
+      onRequest: counter.onRequest,
+      onWarning: (text) => context.printer.warn(`the registry says: ${text}`),
+    },
+  });
+  const report = await reconciler.reconcile(desired, {
+    signal: context.signal,
+    dryRun,
+    onReport: (one) => showReport(one, context),
+  });
+  return { ...report, requests: counter.total().requests };
+}
+
+/** The daemon takes it over, and does it at once. */
+async function applyByDaemon(
+  daemon: DaemonClient,
+  desired: DesiredState,
+  dryRun: boolean,
+  context: CommandContext,
+): Promise<ReconcileReport> {
+  const path = `/v1/desired${dryRun ? '?dryRun=true' : ''}`;
+  let result: ReconcileReport | undefined;
+  for await (const line of daemon.lines('PUT', path, desired, context.signal)) {
+    if ('report' in line) showReport(line['report'] as ServiceReport, context);
+    if ('result' in line) result = line['result'] as ReconcileReport;
+  }
+  if (result) return result;
+  throw new CliError(
+    'ERR_CLI_APPLY',
+    'bpfship-shim ended before it was done',
+    'Its log says why; "bpfship apply" tries again.',
+  );
 }
 
 function showReport({ service, warnings = [], error }: ServiceReport, { printer }: CommandContext): void {
@@ -64,12 +109,12 @@ function showReport({ service, warnings = [], error }: ServiceReport, { printer 
   if (error) printer.warn([`${service}: ${error.message}`, error.details, error.hint].filter(Boolean).join('\n'));
 }
 
-function printReport(report: ReconcileReport, requests: number, { printer }: CommandContext): void {
+function printReport(report: ReconcileReport, { printer }: CommandContext): void {
   printer.result({
     text: [...report.services.map(lineOf), ...(report.services.length === 0 ? ['There is nothing to do.'] : [])].join(
       '\n',
     ),
-    data: { ...report, requests },
+    data: report,
     brief: report.services.map(({ service, outcome }) => `${service} ${outcome}`).join('\n'),
   });
   const failed = report.services.filter(({ outcome }) => outcome === 'failed');

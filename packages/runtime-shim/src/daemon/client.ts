@@ -1,4 +1,5 @@
-import { type IncomingMessage, request as send } from 'node:http';
+import type { IncomingMessage } from 'node:http';
+import { existsSync } from 'node:fs';
 import { join } from 'node:path';
 import { ShimError } from '../shim-error.ts';
 import type { ReportedError } from '../desired/reported-error.ts';
@@ -33,6 +34,7 @@ export class DaemonClient {
   static async find(stateDir: string, socket?: string): Promise<DaemonClient | undefined> {
     const client = new DaemonClient(socket ?? join(stateDir, 'shim.sock'));
     try {
+      if (!existsSync(client.socket)) return undefined;
       await client.call('GET', '/v1/health');
       return client;
     } catch {
@@ -86,7 +88,7 @@ export class DaemonClient {
     return value;
   }
 
-  #send(
+  async #send(
     method: string,
     path: string,
     accept: string,
@@ -94,6 +96,8 @@ export class DaemonClient {
     signal: AbortSignal | undefined,
   ): Promise<IncomingMessage> {
     const text = body === undefined ? undefined : JSON.stringify(body);
+    // Most commands find no daemon, or need none.
+    const { request: send } = await import('node:http');
     return new Promise((resolve, reject) => {
       const request = send(
         {

@@ -26,9 +26,8 @@ async function main(args: readonly string[]): Promise<number> {
     for (const signal of ['SIGTERM', 'SIGINT'] as const) process.once(signal, () => resolve(signal));
   });
   // Before there is a daemon, a request to reload is none to end.
-  let reload = (): void => undefined;
-  process.on('SIGHUP', () => reload());
-  let daemon: ShimDaemon;
+  process.on('SIGHUP', () => void daemon?.reload());
+  let daemon: ShimDaemon | undefined;
   try {
     daemon = await ShimDaemon.start({ ...parsed.options, version: version(), log, env: process.env });
   } catch (error) {
@@ -36,7 +35,6 @@ async function main(args: readonly string[]): Promise<number> {
     log('error', message, { code, ...(hint === undefined ? {} : { hint }) });
     return 1;
   }
-  reload = () => void daemon.reload();
   // The socket and the timers do not end by themselves.
   const alive = setInterval(() => undefined, 2 ** 30);
   log('info', 'ending', { signal: await ended });

@@ -1,4 +1,4 @@
-import type { ReconcileReport } from '../desired/reconcile.ts';
+import type { ReconcileReport } from '../desired/report.ts';
 import type { ShimNode } from '../node/shim-node.ts';
 
 /** What the daemon counts of itself and its services. */

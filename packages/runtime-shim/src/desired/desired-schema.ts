@@ -78,6 +78,8 @@ export interface DesiredService {
   policy?: DesiredPolicy;
   /** Loads it without looking at signatures. For development. */
   allowUnsigned?: boolean;
+  /** Default: as it is. A stopped service is not upgraded. */
+  state?: 'running' | 'stopped';
   /** Stays at the version that it has, whatever the source offers. Default false. */
   hold?: boolean;
   maintenanceWindows?: MaintenanceWindow[];
@@ -131,6 +133,7 @@ const ServiceSchema: z.ZodType<DesiredService> = z
     parameters: z.record(CName, z.union([z.boolean(), z.number(), z.string().max(MAX_PARAMETER_TEXT)])).exactOptional(),
     policy: PolicySchema.exactOptional(),
     allowUnsigned: z.boolean().exactOptional(),
+    state: z.enum(['running', 'stopped']).exactOptional(),
     hold: z.boolean().exactOptional(),
     maintenanceWindows: Windows.exactOptional(),
   })

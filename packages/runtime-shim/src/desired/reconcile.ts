@@ -1,51 +1,15 @@
-import { canonicalJson } from '@bpfship/media-types';
 import type { RemoteOptions } from '@bpfship/oras-client';
 import type { InstallOptions, InstallResult } from '../node/node-options.ts';
-import type { InstalledService, ShimNode } from '../node/shim-node.ts';
+import type { InstalledService } from '../node/installed.ts';
+import type { ShimNode } from '../node/shim-node.ts';
 import { Backoff } from './backoff.ts';
 import type { DesiredService, DesiredState } from './desired-schema.ts';
 import { isInWindow } from './maintenance-window.ts';
-import { describeError, type ReportedError } from './reported-error.ts';
+import { isStopped, type Plan, planOf } from './plan.ts';
+import type { ReconcileOptions, ReconcileReport, ServiceReport } from './report.ts';
+import { describeError } from './reported-error.ts';
 import { SourceMemories } from './source-memory.ts';
 import { type Offer, Sources } from './sources.ts';
-
-/** What is done with a service. */
-export type ReconcileAction = 'none' | 'restore' | 'install' | 'upgrade' | 'uninstall' | 'start' | 'stop';
-
-/** What came of one service. */
-export interface ServiceReport {
-  service: string;
-  action: ReconcileAction;
-  /** `unchanged`: it is as it should be. `planned`: a dry run would do it. `waiting`: not now, and `reason` says why. */
-  outcome: 'unchanged' | 'planned' | 'done' | 'waiting' | 'failed';
-  /** One line for people. */
-  reason?: string;
-  /** Version and digest before, and after or wanted. */
-  from?: { version: string; digest: string };
-  to?: { version?: string; digest?: string; reference?: string };
-  error?: ReportedError;
-  warnings?: string[];
-}
-
-/** What came of a reconciliation, a service each. */
-export interface ReconcileReport {
-  services: ServiceReport[];
-  /** Whether anything failed or waits. */
-  settled: boolean;
-}
-
-/** How to reconcile. */
-export interface ReconcileOptions {
-  /** Says what would be done, and does nothing. Default false. */
-  dryRun?: boolean;
-  /** Looks only at the kernel, and asks no registry. Default false. */
-  localOnly?: boolean;
-  /** Tries what failed before at once. Default false. */
-  now?: boolean;
-  signal?: AbortSignal;
-  /** Hears of each service as soon as it is done with. */
-  onReport?: (report: ServiceReport) => void;
-}
 
 /** What a reconciler works with. */
 export interface ReconcilerOptions {
@@ -67,6 +31,8 @@ export class Reconciler {
   readonly #remote: RemoteOptions;
   readonly #clock: () => Date;
   readonly #backoff = new Backoff();
+  /** What the patterns of a service matched when it was last brought there. */
+  readonly #patterns = new Map<string, string>();
 
   constructor({ node, stateDir, remote = {}, clock = () => new Date() }: ReconcilerOptions) {
     this.#node = node;
@@ -101,7 +67,7 @@ export class Reconciler {
       if ('report' in look) {
         // A repair that was just told says more than that there was nothing else to do.
         if (look.report.action !== 'none' || !repaired.has(service.name)) report(look.report);
-      } else report(await this.#change({ desired, service, ...look, options }));
+      } else report(await this.#change({ ...look, desired, service, installed: installed.get(service.name), options }));
     }
     await this.#prune(desired, installed, options, report);
     return {
@@ -122,7 +88,7 @@ export class Reconciler {
 
   /** What somebody detached by hand, or a start of the machine, comes first: it needs no registry. */
   async #repair(options: ReconcileOptions, report: (report: ServiceReport) => void): Promise<Set<string>> {
-    const told = new Set<string>();
+    const told = await this.#followPatterns(options, report);
     for (const name of await this.#node.incomplete()) {
       options.signal?.throwIfAborted();
       if (!this.#isDue(`restore ${name}`, options)) continue;
@@ -156,20 +122,50 @@ export class Reconciler {
     return told;
   }
 
-  async #look({ desired, service, installed, sources, options }: Look): Promise<{ report: ServiceReport } | Change> {
+  /** Interfaces and cgroups that came or went, for targets that are patterns. */
+  async #followPatterns(options: ReconcileOptions, report: (report: ServiceReport) => void): Promise<Set<string>> {
+    const told = new Set<string>();
+    for (const { service, targets } of await this.#node.changedPatterns()) {
+      options.signal?.throwIfAborted();
+      if (this.#patterns.get(service) === targets || !this.#isDue(`attach ${service}`, options)) continue;
+      told.add(service);
+      const base = { service, action: 'attach', reason: 'what its patterns match has changed' } as const;
+      if (options.dryRun) {
+        report({ ...base, outcome: 'planned' });
+        continue;
+      }
+      try {
+        const { warnings } = await this.#node.setTargets({
+          service,
+          ...(options.signal ? { signal: options.signal } : {}),
+        });
+        // Programs may have no use for what is there: it is not looked at again before it changes.
+        this.#patterns.set(service, targets);
+        this.#backoff.succeeded(`attach ${service}`);
+        report({ ...base, outcome: 'done', ...(warnings.length > 0 ? { warnings } : {}) });
+      } catch (error) {
+        options.signal?.throwIfAborted();
+        this.#backoff.failed(`attach ${service}`);
+        report({ ...base, outcome: 'failed', reason: messageOf(error), error: describeError(error) });
+      }
+    }
+    return told;
+  }
+
+  async #look({ desired, service, installed, sources, options }: Look): Promise<{ report: ServiceReport } | Plan> {
     const { name } = service;
     const unchanged: ServiceReport = { service: name, action: 'none', outcome: 'unchanged' };
-    const settings = installed !== undefined && differsInSettings(service, installed);
     if (!this.#isDue(name, options))
       return { report: { ...unchanged, outcome: 'waiting', reason: 'it failed before; it is tried again later' } };
-    if (options.localOnly && !settings) return { report: unchanged };
     try {
-      const held = service.hold === true && installed !== undefined;
+      const held = installed !== undefined && (service.hold === true || isStopped(service, installed));
       const offer =
         held || options.localOnly ? undefined : await sources.offer(desired, service, installed, options.signal);
-      if (offer !== undefined) return { offer, installed };
-      if (installed !== undefined && settings) return { offer: sources.same(installed), installed };
-      return { report: held ? { ...unchanged, reason: 'held' } : unchanged };
+      // What is missing is installed by a look that asks registries.
+      if (installed === undefined && offer === undefined) return { report: unchanged };
+      const plan = planOf(service, installed, offer, (one) => sources.same(one));
+      if (plan !== undefined) return plan;
+      return { report: held ? { ...unchanged, reason: installed.stopped ? 'stopped' : 'held' } : unchanged };
     } catch (error) {
       options.signal?.throwIfAborted();
       this.#backoff.failed(name);
@@ -177,30 +173,27 @@ export class Reconciler {
     }
   }
 
-  async #change({ desired, service, offer, installed, options }: Change & ChangeOptions): Promise<ServiceReport> {
+  async #change({ desired, service, installed, options, ...plan }: Plan & ChangeOptions): Promise<ServiceReport> {
     const { name } = service;
-    const action = installed === undefined ? 'install' : 'upgrade';
+    const { action } = plan;
     const base = {
       service: name,
       action,
       ...(installed === undefined ? {} : { from: { version: installed.version, digest: installed.digest } }),
-      to: {
-        reference: `${offer.location}${offer.digest ? '@' : ':'}${offer.reference}`,
-        ...(offer.digest ? { digest: offer.digest } : {}),
-      },
-    } as const;
+      ...('offer' in plan ? { to: describeOffer(plan.offer) } : {}),
+    };
     const windows = service.maintenanceWindows ?? desired.maintenanceWindows ?? [];
     if (installed !== undefined && !isInWindow(windows, this.#clock()))
       return { ...base, outcome: 'waiting', reason: 'outside of its maintenance windows' };
     if (options.dryRun) return { ...base, outcome: 'planned' };
     try {
-      const result = await this.#bring({ desired, service, offer, installed, options });
+      const result = await this.#carryOut(plan, { desired, service, options });
       this.#backoff.succeeded(name);
       return {
         ...base,
         outcome: 'done',
-        to: { ...base.to, version: result.version, digest: result.digest },
-        ...(result.warnings.length > 0 ? { warnings: result.warnings } : {}),
+        ...(result === undefined ? {} : { to: { ...base.to, version: result.version, digest: result.digest } }),
+        ...(result !== undefined && result.warnings.length > 0 ? { warnings: result.warnings } : {}),
       };
     } catch (error) {
       options.signal?.throwIfAborted();
@@ -209,21 +202,23 @@ export class Reconciler {
     }
   }
 
-  async #bring({ desired, service, offer, installed, options }: Change & ChangeOptions): Promise<InstallResult> {
-    const { name, attach, parameters, variant } = service;
-    const policy = service.allowUnsigned ? undefined : (service.policy ?? desired.policy);
-    const install: InstallOptions = {
-      target: offer.repository,
-      reference: offer.reference,
-      location: offer.location,
-      ...(policy === undefined ? { allowUnsigned: true } : { policy }),
-      ...(attach === undefined ? {} : { attach }),
-      ...(parameters === undefined ? {} : { parameters }),
-      ...(variant === undefined ? {} : { variant }),
-      ...(options.signal === undefined ? {} : { signal: options.signal }),
-    };
-    if (installed !== undefined) return this.#node.upgrade({ ...install, service: name });
-    return this.#node.install({ ...install, service: name });
+  async #carryOut(plan: Plan, options: CarryOut): Promise<InstallResult | undefined> {
+    const { name: service, attach } = options.service;
+    const { signal } = options.options;
+    const change = { service, ...(signal === undefined ? {} : { signal }) };
+    switch (plan.action) {
+      case 'stop':
+        await this.#node.stop(change);
+        return undefined;
+      case 'start':
+        return this.#node.start(change);
+      case 'attach':
+        return this.#node.setTargets({ ...change, ...(attach === undefined ? {} : { attach }) });
+      case 'install':
+        return this.#node.install(installOptions(plan.offer, options));
+      default:
+        return this.#node.upgrade({ ...installOptions(plan.offer, options), service });
+    }
   }
 
   async #prune(
@@ -270,23 +265,37 @@ interface Look {
   options: ReconcileOptions;
 }
 
-interface Change {
-  offer: Offer;
-  installed: InstalledService | undefined;
-}
-
-interface ChangeOptions {
+interface CarryOut {
   desired: DesiredState;
   service: DesiredService;
   options: ReconcileOptions;
 }
 
-/** Whether what runs was asked for otherwise. What the document does not say is left as it is. */
-function differsInSettings({ attach, parameters = {}, variant }: DesiredService, installed: InstalledService): boolean {
-  for (const [name, value] of Object.entries(parameters))
-    if (!Object.hasOwn(installed.parameters, name) || installed.parameters[name] !== value) return true;
-  if (attach !== undefined && canonicalJson(attach) !== canonicalJson(installed.attach)) return true;
-  return variant !== undefined && variant !== installed.variant;
+interface ChangeOptions extends CarryOut {
+  installed: InstalledService | undefined;
+}
+
+function installOptions(offer: Offer, { desired, service, options }: CarryOut): InstallOptions {
+  const { name, attach, parameters, variant } = service;
+  const policy = service.allowUnsigned ? undefined : (service.policy ?? desired.policy);
+  return {
+    service: name,
+    target: offer.repository,
+    reference: offer.reference,
+    location: offer.location,
+    ...(policy === undefined ? { allowUnsigned: true } : { policy }),
+    ...(attach === undefined ? {} : { attach }),
+    ...(parameters === undefined ? {} : { parameters }),
+    ...(variant === undefined ? {} : { variant }),
+    ...(options.signal === undefined ? {} : { signal: options.signal }),
+  };
+}
+
+function describeOffer({ location, reference, digest }: Offer): NonNullable<ServiceReport['to']> {
+  return {
+    reference: `${location}${digest === undefined ? ':' : '@'}${reference}`,
+    ...(digest === undefined ? {} : { digest }),
+  };
 }
 
 async function credentialsOf(configFile: string): Promise<NonNullable<RemoteOptions['credentials']>> {

@@ -34,8 +34,8 @@ import type {
   RollbackOptions,
   UpgradeOptions,
 } from './node-options.ts';
+import { changedPattern, describeInstalled, type InstalledService } from './installed.ts';
 import { withNodeLock } from './node-lock.ts';
-import type { ParameterValues } from './parameters.ts';
 import { type ServicePins, servicePins } from './pins.ts';
 import { type Prefetched, prefetchVariants } from './prefetch.ts';
 import { type PreparedPackage, preparePackage } from './prepare.ts';
@@ -50,22 +50,6 @@ import { currentGeneration, type Generation, generationOf, type ServiceState } f
 import { StepTimer } from './steps.ts';
 import { readStoredObject, readStoredPackage } from './stored-package.ts';
 import { uninstallService } from './uninstall.ts';
-
-/** A service as the state has it; whether it is in the kernel is another question. */
-export interface InstalledService {
-  name: string;
-  version: string;
-  variant: string;
-  generation: number;
-  /** Digest of the package's manifest. */
-  digest: string;
-  /** As it was asked for. */
-  attach: AttachTargets;
-  /** Load parameters that somebody set. */
-  parameters: ParameterValues;
-  /** Registry and repository, or folder. */
-  source: string;
-}
 
 /** A node: services as generations, in a state folder and in the kernel. One process changes it at a time. */
 export class ShimNode implements AsyncDisposable {
@@ -245,10 +229,14 @@ export class ShimNode implements AsyncDisposable {
 
   /** What is installed, from the state alone. */
   async installed(): Promise<InstalledService[]> {
-    return (await this.#states.all()).map((state) => {
-      const { id, version, variant, manifest, attach, parameters = {}, source } = currentGeneration(state);
-      const { digest } = manifest;
-      return { name: state.name, version, variant, generation: id, digest, attach, parameters, source };
+    return (await this.#states.all()).map(describeInstalled);
+  }
+
+  /** Services whose patterns match something else than what they are attached to, and what that is, in one line. {@link setTargets} brings them there. */
+  async changedPatterns(): Promise<{ service: string; targets: string }[]> {
+    return (await this.#states.readable()).flatMap((state) => {
+      const targets = changedPattern(state);
+      return targets === undefined ? [] : [{ service: state.name, targets }];
     });
   }
 

@@ -4,11 +4,13 @@ import { describe, expect, it, onTestFinished } from 'vitest';
 import { copy, Repository } from '@bpfship/oras-client';
 import { createRegistry } from '@bpfship/registry-dev';
 import type { DesiredService, DesiredState } from '../../src/desired/desired-schema.ts';
-import { Reconciler, type ReconcileReport } from '../../src/desired/reconcile.ts';
+import { Reconciler } from '../../src/desired/reconcile.ts';
+import type { ReconcileReport } from '../../src/desired/report.ts';
 import type { ShimNode } from '../../src/node/shim-node.ts';
-import { execCounter } from '../support/compile-object.ts';
+import { execCounter, packetCounter } from '../support/compile-object.ts';
 import { createSandbox, IS_ROOT, type Sandbox } from '../support/sandbox.ts';
 import { packServices } from '../support/test-service.ts';
+import { layCable } from '../support/virtual-cable.ts';
 
 interface Stage {
   sandbox: Sandbox;
@@ -159,6 +161,63 @@ describe.skipIf(!IS_ROOT)('reconciling', () => {
       'test-service uninstall done',
     ]);
     expect(sandbox.pins()).toEqual([]);
+  });
+
+  it('stops and starts, and follows interfaces that come', async () => {
+    const { node, reconciler, host, requests, tag, desired } = await setStage(['1.0.0', '1.1.0']);
+    const source = { repository: `${host}/acme/test`, channel: 'stable' };
+    await tag('1.0.0', 'stable');
+    await reconciler.reconcile(desired(source));
+    expect(outcomes(await reconciler.reconcile(desired({ ...source, state: 'stopped' })))).toEqual([
+      'test-service stop done',
+    ]);
+    expect(await node.list()).toMatchObject([{ state: 'stopped' }]);
+    await tag('1.1.0', 'stable');
+    requests.length = 0;
+    for (const state of ['stopped', undefined] as const)
+      expect((await reconciler.reconcile(desired({ ...source, ...(state ? { state } : {}) }))).services).toMatchObject([
+        { outcome: 'unchanged', reason: 'stopped' },
+      ]);
+    expect(requests).toEqual([]);
+    const running = desired({ ...source, state: 'running' });
+    expect(outcomes(await reconciler.reconcile(running))).toEqual(['test-service start done']);
+    expect(outcomes(await reconciler.reconcile(running))).toEqual(['test-service upgrade done']);
+    expect(await node.list()).toMatchObject([{ state: 'attached', version: '1.1.0' }]);
+  });
+
+  it('follows interfaces that patterns match, and targets that the document changes', async () => {
+    const sandbox = createSandbox();
+    const [one, two] = [layCable(), layCable()];
+    const packed = await packServices([{ version: '1.0.0', variants: { x: packetCounter() }, events: {} }]);
+    const node = await sandbox.openNode();
+    const pattern = `${one.name.replace(/x\d+$/, '')}x*`;
+    await node.install({ ...packed.unsigned('1.0.0'), attach: { '*': { interfaceName: one.name } } });
+    const reconciler = new Reconciler({ node, stateDir: sandbox.stateDir });
+    const wanted: DesiredState = {
+      schemaVersion: 1,
+      services: [
+        {
+          name: 'test-service',
+          repository: '127.0.0.1:1/none',
+          version: '1.0.0',
+          hold: true,
+          allowUnsigned: true,
+          attach: { '*': { interfaceName: pattern } },
+        },
+      ],
+    };
+    const hooks = async (): Promise<string[]> => (await node.status('test-service')).programs.map(({ hook }) => hook);
+    expect(outcomes(await reconciler.reconcile(wanted))).toEqual(['test-service attach done']);
+    expect(await hooks()).toEqual([one, two].map(({ name }) => `xdp:${name}`).sort());
+    const three = layCable();
+    expect(outcomes(await reconciler.reconcile(wanted, { localOnly: true }))).toEqual(['test-service attach done']);
+    expect(await hooks()).toHaveLength(3);
+    expect(outcomes(await reconciler.reconcile(wanted, { localOnly: true }))).toEqual(['test-service none unchanged']);
+    three.remove();
+    two.remove();
+    expect(outcomes(await reconciler.reconcile(wanted, { localOnly: true }))).toEqual(['test-service attach done']);
+    expect(await hooks()).toEqual([`xdp:${one.name}`]);
+    expect(await node.list()).toMatchObject([{ state: 'attached', generation: 1 }]);
   });
 
   it('goes on with the others where one fails, which waits', async () => {

@@ -23,11 +23,11 @@ export async function sendEvents({ node, service, streams, response, signal }: E
   const early = await Promise.race([
     next.then(
       () => undefined,
-      (error: unknown) => ({ error }),
+      (error: unknown) => error,
     ),
     soon(),
   ]);
-  if (early?.error !== undefined) throw early.error;
+  if (early instanceof Error) throw early;
   beginLines(response);
   const wanted = streams.length === 0 ? undefined : new Set(streams);
   let waiting = '';

@@ -1,4 +1,4 @@
-import { CName, line, MAX_PARAMETER_TEXT, type ParameterValue, ServiceName, VariantName } from '@bpfship/media-types';
+import { CName, line, MAX_PARAMETER_TEXT, type ParameterValue, VariantName } from '@bpfship/media-types';
 import type { AttachTargets } from '@bpfship/portability';
 import { z } from 'zod';
 import { AttachTargetsSchema } from '../../node/target-schema.ts';
@@ -45,8 +45,10 @@ export function readInstallRequest(body: unknown): InstallRequest {
   return result.data;
 }
 
-/** @throws {ShimError} `ERR_SHIM_REQUEST` for what is no service's name. */
-export function checkServiceName(name: string): string {
-  if (ServiceName.safeParse(name).success) return name;
-  throw badRequest('the path names no service');
+/** Attach targets: program name or `*` → target or list of targets. @throws {ShimError} `ERR_SHIM_REQUEST`. */
+export function readTargets(body: unknown): AttachTargets {
+  const result = AttachTargetsSchema.safeParse(body);
+  if (result.success) return result.data;
+  const [issue] = result.error.issues;
+  throw badRequest(`${issue?.path.join('.') || 'the body'}: ${issue?.message ?? 'not understood'}`);
 }

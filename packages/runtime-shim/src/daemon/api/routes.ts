@@ -1,5 +1,5 @@
 import type { IncomingMessage, ServerResponse } from 'node:http';
-import type { ReconcileReport } from '../../desired/reconcile.ts';
+import type { ReconcileReport } from '../../desired/report.ts';
 import { describeError } from '../../desired/reported-error.ts';
 import type { ShimNode } from '../../node/shim-node.ts';
 import { badRequest, beginLines, readJson, sendJson } from './exchange.ts';
@@ -13,7 +13,7 @@ export interface ApiContext {
   /** Ends with the daemon. */
   signal: AbortSignal;
   /** What the daemon does now, for `/v1/health`. */
-  state(): string;
+  state: () => string;
   /** Takes a desired state over and reconciles; or with `dryRun` says what would be done. */
   apply(desired: object, options: ApplyOptions): Promise<ReconcileReport>;
   /** Reconciles what was applied before. */
@@ -57,6 +57,9 @@ const ROUTES: readonly (readonly [method: string, path: string, handler: Handler
   ['DELETE', '/v1/services/*', uninstall],
   ['POST', '/v1/services/*/upgrade', (call) => bringIn(call, serviceOf(call))],
   ['POST', '/v1/services/*/rollback', rollBack],
+  ['POST', '/v1/services/*/start', start],
+  ['POST', '/v1/services/*/stop', stop],
+  ['PUT', '/v1/services/*/targets', setTargets],
   ['POST', '/v1/services/*/restore', (call) => restore(call, serviceOf(call))],
   ['GET', '/v1/services/*/events', events],
   ['GET', '/v1/services/*/maps/*', dumpMap],
@@ -140,6 +143,24 @@ async function rollBack(call: Call): Promise<void> {
   await inSteps(call, (onStep) =>
     call.context.node.rollback({ service: serviceOf(call), onStep, ...(to === undefined ? {} : { to: Number(to) }) }),
   );
+}
+
+async function start(call: Call): Promise<void> {
+  await readJson(call.request);
+  await inSteps(call, (onStep) => call.context.node.start({ service: serviceOf(call), onStep }));
+}
+
+async function stop(call: Call): Promise<void> {
+  await readJson(call.request);
+  const service = serviceOf(call);
+  await call.context.node.stop({ service });
+  sendJson(call.response, 200, { service });
+}
+
+async function setTargets(call: Call): Promise<void> {
+  const { readTargets } = await import('./install-request.ts');
+  const attach = readTargets(await readJson(call.request));
+  await inSteps(call, (onStep) => call.context.node.setTargets({ service: serviceOf(call), attach, onStep }));
 }
 
 /** The result as JSON; or as lines, each step as it is done and then the result, for callers that accept `application/x-ndjson`. */

@@ -1,0 +1,58 @@
+import { type AttachTarget, type AttachTargets, isPattern } from '@bpfship/portability';
+import type { ParameterValues } from './parameters.ts';
+import { resolveTargets, withoutPatterns } from './resolve-targets.ts';
+import { currentGeneration, type ServiceState } from './state-schema.ts';
+
+/** A service as the state has it; whether it is in the kernel is another question. */
+export interface InstalledService {
+  name: string;
+  version: string;
+  variant: string;
+  generation: number;
+  /** Digest of the package's manifest. */
+  digest: string;
+  /** As it was asked for, with patterns. */
+  attach: AttachTargets;
+  /** Load parameters that somebody set. */
+  parameters: ParameterValues;
+  /** Registry and repository, or folder. */
+  source: string;
+  stopped: boolean;
+}
+
+/** What the state says of a service. */
+export function describeInstalled(state: ServiceState): InstalledService {
+  const { id, version, variant, manifest, attach, parameters = {}, source } = currentGeneration(state);
+  return {
+    name: state.name,
+    version,
+    variant,
+    generation: id,
+    digest: manifest.digest,
+    attach,
+    parameters,
+    source,
+    stopped: state.stopped === true,
+  };
+}
+
+/**
+ * What the patterns of a service match now, in one line, where that is not what its programs are attached to; `undefined` where nothing has changed,
+ * or it has no patterns.
+ */
+export function changedPattern(state: ServiceState): string | undefined {
+  const { attach, programs } = currentGeneration(state);
+  if (state.stopped || !targetsIn(attach).some((target) => placesOf(target).some(isPattern))) return undefined;
+  const wanted = new Set(targetsIn(withoutPatterns(resolveTargets(attach))).flatMap(placesOf));
+  const attached = new Set(programs.flatMap(({ target }) => (target === undefined ? [] : placesOf(target))));
+  if (wanted.size === attached.size && [...wanted].every((place) => attached.has(place))) return undefined;
+  return [...wanted].sort().join(' ');
+}
+
+function targetsIn(targets: AttachTargets): AttachTarget[] {
+  return Object.values(targets).flat();
+}
+
+function placesOf({ interfaceName, cgroupPath }: AttachTarget): string[] {
+  return [interfaceName, cgroupPath].filter((place) => place !== undefined);
+}
