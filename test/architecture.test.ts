@@ -91,7 +91,7 @@ describe.each(Object.entries(FLOORS))('package %s', (name, floor) => {
 });
 
 /** A package's face, and faces of a part of it that loads faster or needs less. */
-const ENTRIES = [undefined, '/verify', '/resolving', '/decision', '/requirement', '/parameter'];
+const ENTRIES = [undefined, '/verify', '/resolving', '/decision', '/requirement', '/parameter', '/pattern'];
 
 describe('rules of the house', () => {
   it.each(Object.entries(PURE))('%s imports no Node module that does I/O', (folder, allowed) => {

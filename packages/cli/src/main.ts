@@ -19,10 +19,15 @@ process.stdout.on('error', (error: NodeJS.ErrnoException) => {
 });
 process.stderr.on('error', () => undefined);
 
-const status = await run(process.argv.slice(2), processStreams(), interrupt.signal);
-// Errors of synchronous writes are told in the next tick.
-await new Promise((resolve) => void setImmediate(resolve));
-process.exitCode = finalStatus(status);
+void main();
+
+/** A function, since the single executable's form of modules cannot wait outside of one. */
+async function main(): Promise<void> {
+  const status = await run(process.argv.slice(2), processStreams(), interrupt.signal);
+  // Errors of synchronous writes are told in the next tick.
+  await new Promise((resolve) => void setImmediate(resolve));
+  process.exitCode = finalStatus(status);
+}
 
 /** A closed pipe (`bpfship ps | head -1`) is how a reader says that it has enough; no other lost output is success. */
 function finalStatus(ended: number): number {

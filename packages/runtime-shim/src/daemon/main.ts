@@ -1,4 +1,5 @@
 import { existsSync, readFileSync } from 'node:fs';
+import { getAsset, isSea } from 'node:sea';
 import { describeError } from '../desired/reported-error.ts';
 import { DAEMON_HELP, readArguments } from './arguments.ts';
 import { jsonLog } from './log.ts';
@@ -7,7 +8,12 @@ import { ShimDaemon } from './shim-daemon.ts';
 /** Milliseconds that an end may take before the process goes anyway; the kernel keeps what is attached. */
 const END_MS = 20_000;
 
-process.exitCode = await main(process.argv.slice(2));
+// A function, since the single executable's form of modules cannot wait outside of one.
+void begin();
+
+async function begin(): Promise<void> {
+  process.exitCode = await main(process.argv.slice(2));
+}
 
 async function main(args: readonly string[]): Promise<number> {
   const parsed = readArguments(args, process.env);
@@ -50,6 +56,7 @@ async function main(args: readonly string[]): Promise<number> {
 
 /** From the package's own file: beside the bundle's folder, or above that of the modules. */
 function version(): string {
+  if (isSea()) return (JSON.parse(getAsset('package.json', 'utf8')) as { version: string }).version;
   const path = ['../package.json', '../../package.json']
     .map((relative) => new URL(relative, import.meta.url))
     .find((url) => existsSync(url));

@@ -1,6 +1,7 @@
 import { once } from 'node:events';
-import { Worker } from 'node:worker_threads';
+import type { Worker } from 'node:worker_threads';
 import { helperNumber } from '@bpfship/bpf-object';
+import { startWorker } from '../executable/start-worker.ts';
 import type { Kernel, LoadedObject, ProbeQuestion } from './kernel.ts';
 import { KernelError } from './kernel-error.ts';
 import { explainRejection } from './verifier-log/explain-rejection.ts';
@@ -101,9 +102,8 @@ class KernelWorker {
   #failure: KernelError | undefined;
 
   constructor(libbpfPath: string | undefined) {
-    // Unbuilt sources use the built worker: Node 22 cannot parse `using`, which only the build takes away.
-    const file = import.meta.url.endsWith('.ts') ? '../../dist/kernel/worker.js' : './worker.js';
-    this.#worker = new Worker(new URL(file, import.meta.url), { workerData: { libbpfPath } });
+    const file = { from: import.meta.url, built: '../../dist/kernel/worker.js' };
+    this.#worker = startWorker(file, { workerData: { libbpfPath } });
     this.#worker.on('message', (answer: Answer) => this.#take(answer));
     this.#worker.on('error', (error) => {
       this.#fail(`the kernel worker failed: ${error instanceof Error ? error.message : String(error)}`);

@@ -1,4 +1,4 @@
-import { matchesPattern } from '@bpfship/portability';
+import { matchesPattern } from '@bpfship/portability/pattern';
 import type { AttachedLink } from '../kernel.ts';
 import { errnoName } from '../native/errno.ts';
 import { type AttachRequest, attachError, refuse } from './attach-request.ts';

@@ -1,5 +1,5 @@
 import { existsSync, readFileSync } from 'node:fs';
-import { matchesPattern } from '@bpfship/portability';
+import { matchesPattern } from '@bpfship/portability/pattern';
 import type { Bpf } from '../native/bpf.ts';
 
 /** A function of the kernel that can be probed. */

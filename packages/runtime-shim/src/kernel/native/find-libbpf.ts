@@ -2,7 +2,9 @@ import { existsSync } from 'node:fs';
 import { createRequire } from 'node:module';
 import { arch } from 'node:os';
 import { dirname, join } from 'node:path';
+import { isSea } from 'node:sea';
 import koffi, { type LibraryHandle } from 'koffi';
+import { embeddedFile } from '../../executable/embedded-files.ts';
 import { KernelError } from '../kernel-error.ts';
 
 /**
@@ -13,7 +15,7 @@ export type LibbpfOrigin = 'own' | 'system' | 'named';
 /** A libbpf that is open and new enough. */
 export interface FoundLibbpf {
   library: LibraryHandle;
-  /** As it was opened. */
+  /** As it was opened; of the single executable, which holds it, that one’s. */
   path: string;
   /** e.g. `1.7`. */
   version: string;
@@ -53,29 +55,30 @@ const SYSTEM_PLACES = [
 export function findLibbpf(named: string | undefined): FoundLibbpf {
   if (named !== undefined) return check(open([named]), 'named', NAMED_FLOOR);
   const own = ownLibbpf();
-  if (own !== undefined) return check(open([own]), 'own', NAMED_FLOOR);
+  if (own !== undefined) {
+    const found = check(open([own]), 'own', NAMED_FLOOR);
+    return isSea() ? { ...found, path: process.execPath } : found;
+  }
   const system = open(SYSTEM_PLACES.filter((name) => !name.startsWith('/') || existsSync(name)));
   return check(system, 'system', SYSTEM_FLOOR, SYSTEM_SYMBOLS);
 }
 
 /** The file of bpfship’s own libbpf, where its package for this platform is installed and built. */
 export function ownLibbpf(): string | undefined {
-  const folder = nativeFolder();
-  const file = folder && join(folder, 'lib', 'libbpf.so');
-  return file !== undefined && existsSync(file) ? file : undefined;
+  return embeddedFile('libbpf.so') ?? fileOfPackage('lib', 'libbpf.so');
 }
 
 /** The program that keeps descriptors (packages/runtime-shim/native/hold.c), where it is installed. */
 export function holderProgram(): string | undefined {
-  const folder = nativeFolder();
-  const file = folder && join(folder, 'bin', 'bpfship-hold');
-  return file !== undefined && existsSync(file) ? file : undefined;
+  return embeddedFile('bpfship-hold') ?? fileOfPackage('bin', 'bpfship-hold');
 }
 
-function nativeFolder(): string | undefined {
+function fileOfPackage(...path: string[]): string | undefined {
   try {
     const { resolve } = createRequire(import.meta.url);
-    return dirname(resolve(`@bpfship/libbpf-${process.platform}-${arch()}/package.json`));
+    const folder = dirname(resolve(`@bpfship/libbpf-${process.platform}-${arch()}/package.json`));
+    const file = join(folder, ...path);
+    return existsSync(file) ? file : undefined;
   } catch {
     return undefined;
   }

@@ -1,6 +1,7 @@
 import { once } from 'node:events';
 import { closeSync, writeSync } from 'node:fs';
-import { Worker } from 'node:worker_threads';
+import type { Worker } from 'node:worker_threads';
+import { startWorker } from '../../executable/start-worker.ts';
 import { KernelError } from '../../kernel/kernel-error.ts';
 import type { BufferFacts, EventBlock } from './event-block.ts';
 import type { ReaderAnswer, ReaderRequest } from './protocol.ts';
@@ -98,9 +99,8 @@ class WorkerReader implements EventReader {
 
   /** The thread keeps the process alive only while it reads something. */
   #start(): Worker {
-    // Unbuilt sources use the built worker, as the kernel's worker does.
-    const file = import.meta.url.endsWith('.ts') ? '../../../dist/observe/reader/event-worker.js' : './event-worker.js';
-    const worker = new Worker(new URL(file, import.meta.url), { workerData: { libbpfPath: this.#libbpfPath } });
+    const file = { from: import.meta.url, built: '../../../dist/observe/reader/event-worker.js' };
+    const worker = startWorker(file, { workerData: { libbpfPath: this.#libbpfPath } });
     worker.on('message', (answer: ReaderAnswer) => this.#take(answer));
     worker.on('error', (error) => {
       this.#end(`the event reader failed: ${error instanceof Error ? error.message : String(error)}`);
