@@ -1,5 +1,7 @@
 import type { ReconcileReport } from '../desired/report.ts';
 import type { ShimNode } from '../node/shim-node.ts';
+import { chooseExposition, EXPOSITION_TYPES, renderMetrics } from '../observe/metrics/exposition.ts';
+import type { MetricFamily } from '../observe/metrics/metric-family.ts';
 
 /** What the daemon counts of itself and its services. */
 export interface MetricsInput {
@@ -7,38 +9,48 @@ export interface MetricsInput {
   version: string;
   started: Date;
   report: ReconcileReport | undefined;
+  /** The formats that the scraper takes: its `Accept` header. */
+  accept: string | undefined;
 }
 
-/** Metrics of the daemon in the text format of Prometheus 0.0.4. */
-export async function renderMetrics({
-  node,
-  version,
-  started,
-  report,
-}: MetricsInput): Promise<{ type: string; text: string }> {
+/** Metrics of the daemon and of all services, in the text format that the scraper asks for. */
+export async function answerMetrics(input: MetricsInput): Promise<{ type: string; text: string }> {
+  const format = chooseExposition(input.accept);
+  const families = [...(await daemonMetrics(input)), ...(await input.node.metrics())];
+  return { type: EXPOSITION_TYPES[format], text: renderMetrics(families, format) };
+}
+
+async function daemonMetrics({ node, version, started, report }: MetricsInput): Promise<MetricFamily[]> {
   const services = await node.list();
-  const outcomes = new Map<string, number>();
-  for (const { outcome } of report?.services ?? []) outcomes.set(outcome, (outcomes.get(outcome) ?? 0) + 1);
-  const lines = [
-    '# TYPE bpfship_shim_info gauge',
-    `bpfship_shim_info{version=${label(version)}} 1`,
-    '# TYPE bpfship_shim_start_time_seconds gauge',
-    `bpfship_shim_start_time_seconds ${started.getTime() / 1000}`,
-    '# TYPE bpfship_shim_resident_memory_bytes gauge',
-    `bpfship_shim_resident_memory_bytes ${process.memoryUsage.rss()}`,
-    '# HELP bpfship_service_attached Whether every program of the service is attached.',
-    '# TYPE bpfship_service_attached gauge',
-    ...services.map(
-      ({ name, version: running, variant, state }) =>
-        `bpfship_service_attached{service=${label(name)},version=${label(running)},variant=${label(variant)}} ${state === 'attached' ? 1 : 0}`,
-    ),
-    '# HELP bpfship_reconcile_services Services by what came of the last reconciliation.',
-    '# TYPE bpfship_reconcile_services gauge',
-    ...[...outcomes].map(([outcome, count]) => `bpfship_reconcile_services{outcome=${label(outcome)}} ${count}`),
+  const outcomes = Map.groupBy(report?.services ?? [], ({ outcome }) => outcome);
+  return [
+    { name: 'bpfship_shim', type: 'info', series: [{ labels: { version } }] },
+    {
+      name: 'bpfship_shim_start_time_seconds',
+      type: 'gauge',
+      unit: 'seconds',
+      series: [{ labels: {}, value: started.getTime() / 1000 }],
+    },
+    {
+      name: 'bpfship_shim_resident_memory_bytes',
+      type: 'gauge',
+      unit: 'bytes',
+      series: [{ labels: {}, value: process.memoryUsage.rss() }],
+    },
+    {
+      name: 'bpfship_service_attached',
+      type: 'gauge',
+      help: 'Whether every program of the service is attached',
+      series: services.map(({ name, version: running, variant, state }) => ({
+        labels: { service: name, version: running, variant },
+        value: state === 'attached' ? 1 : 0,
+      })),
+    },
+    {
+      name: 'bpfship_reconcile_services',
+      type: 'gauge',
+      help: 'Services by what came of the last reconciliation',
+      series: [...outcomes].map(([outcome, all]) => ({ labels: { outcome }, value: all.length })),
+    },
   ];
-  return { type: 'text/plain; version=0.0.4; charset=utf-8', text: `${lines.join('\n')}\n` };
-}
-
-function label(value: string): string {
-  return `"${value.replaceAll('\\', '\\\\').replaceAll('"', '\\"').replaceAll('\n', '\\n')}"`;
 }

@@ -6,6 +6,7 @@ import { Reconciler } from '../desired/reconcile.ts';
 import type { ReconcileOptions, ReconcileReport, ServiceReport } from '../desired/report.ts';
 import { describeError } from '../desired/reported-error.ts';
 import type { ShimNode } from '../node/shim-node.ts';
+import { RunCounting } from '../observe/metrics/run-counting.ts';
 import { openNode, type OpenNodeOptions } from '../open-node.ts';
 import type { ApiContext, ApplyOptions } from './api/routes.ts';
 import { type Listening, serveMetrics, serveSocket } from './api/server.ts';
@@ -53,6 +54,7 @@ export class ShimDaemon implements AsyncDisposable {
   readonly #desired: DesiredFile;
   readonly #started = new Date();
   readonly #listening: Listening[] = [];
+  readonly #counting = new RunCounting(() => this.#node.countRuns());
   #node!: ShimNode;
   #reconciler!: Reconciler;
   #only: OnlyOne | undefined;
@@ -120,6 +122,7 @@ export class ShimDaemon implements AsyncDisposable {
     for (const one of this.#listening.splice(0)) await one[Symbol.asyncDispose]();
     await this.#turn.catch(() => undefined);
     // The lock on the node's files is given back by what holds it; then the worker ends.
+    await this.#counting[Symbol.asyncDispose]();
     await (this.#node as ShimNode | undefined)?.[Symbol.asyncDispose]();
     this.#only?.[Symbol.dispose]();
   }
@@ -138,7 +141,8 @@ export class ShimDaemon implements AsyncDisposable {
     });
     const context = this.#context();
     this.#listening.push(await serveSocket({ path: this.socket, uids, gid }, this.#system, context, log));
-    if (metricsPort !== undefined) this.#listening.push(await serveMetrics(metricsPort, () => context.metrics()));
+    if (metricsPort !== undefined)
+      this.#listening.push(await serveMetrics(metricsPort, (accept) => context.metrics(accept)));
     log('info', 'bpfship-shim serves', { version, pid: process.pid, socket: this.socket, stateDir: this.#stateDir });
     this.#watch();
     this.#manager.ready('bringing services back');
@@ -275,9 +279,11 @@ export class ShimDaemon implements AsyncDisposable {
         }),
       desired: () => this.#desired.read(),
       lastReport: () => this.#report,
-      metrics: async () => {
-        const { renderMetrics } = await import('./metrics.ts');
-        return renderMetrics({
+      metrics: async (accept) => {
+        const { answerMetrics } = await import('./metrics.ts');
+        await this.#counting.want();
+        return answerMetrics({
+          accept,
           node: this.#node,
           version: this.#options.version,
           started: this.#started,

@@ -1,7 +1,9 @@
 import { execFile, execFileSync, spawn } from 'node:child_process';
 import { rmSync, statSync, writeFileSync } from 'node:fs';
+import { request } from 'node:http';
 import { connect } from 'node:net';
 import { join } from 'node:path';
+import { text } from 'node:stream/consumers';
 import { promisify } from 'node:util';
 import { describe, expect, it, onTestFinished } from 'vitest';
 import { copy, OciLayoutStore, Repository } from '@bpfship/oras-client';
@@ -9,6 +11,7 @@ import { createRegistry } from '@bpfship/registry-dev';
 import { DaemonClient } from '../../src/daemon/client.ts';
 import { type DaemonOptions, ShimDaemon } from '../../src/daemon/shim-daemon.ts';
 import { execCounter, packetCounter } from '../support/compile-object.ts';
+import { familiesByParser } from '../support/parse-metrics.ts';
 import { createSandbox, IS_ROOT, type Sandbox } from '../support/sandbox.ts';
 import { packServices, type TestService } from '../support/test-service.ts';
 import { layCable } from '../support/virtual-cable.ts';
@@ -35,6 +38,14 @@ async function startDaemon({ stateDir, bpffsDir }: Sandbox, more: Partial<Daemon
   const stop = (): Promise<void> => (stopped ??= daemon[Symbol.asyncDispose]());
   onTestFinished(stop);
   return { client: new DaemonClient(daemon.socket), logs, stop };
+}
+
+/** The body of an answer. */
+function textFrom(socketPath: string, path: string, headers: Record<string, string>): Promise<string> {
+  return new Promise((resolve, reject) => {
+    const asking = request({ socketPath, path, headers }, (response) => resolve(text(response)));
+    asking.on('error', reject).end();
+  });
 }
 
 /** An OCI layout with packages, and what installs one of them. */
@@ -83,6 +94,14 @@ describe.skipIf(!IS_ROOT)('the daemon', () => {
       stream: 'events',
       event: { comm: expect.any(String) as string },
     });
+    const accept = 'application/openmetrics-text; version=1.0.0';
+    const metrics = await textFrom(client.socket, '/metrics', { accept });
+    expect(familiesByParser(metrics)).toEqual(
+      expect.arrayContaining(['bpfship_shim', 'bpfship_service', 'bpfship_program_runs', 'bpfship_events']),
+    );
+    expect(familiesByParser(await textFrom(client.socket, '/metrics', {}), 'prometheus')).toContain(
+      'bpfship_shim_info',
+    );
     await events.return(undefined);
     clearInterval(timer);
     await stop();

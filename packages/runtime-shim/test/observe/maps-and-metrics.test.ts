@@ -6,6 +6,7 @@ import { drawHistogram } from '../../src/observe/maps/draw-histogram.ts';
 import { mapColumns } from '../../src/observe/maps/map-columns.ts';
 import { renderMetrics } from '../../src/observe/metrics/exposition.ts';
 import { encodeOtlp, pushOtlp } from '../../src/observe/metrics/otlp.ts';
+import { familiesByParser } from '../support/parse-metrics.ts';
 import { createSandbox, IS_ROOT } from '../support/sandbox.ts';
 import { packServices } from '../support/test-service.ts';
 import { waitFor } from '../support/wait-for.ts';
@@ -121,15 +122,6 @@ describe.skipIf(!IS_ROOT)('an installed service', () => {
   });
 });
 
-/** Names of the families as the reference parser of OpenMetrics finds them, which refuses text that breaks the standard. */
-function familiesByParser(text: string): string[] {
-  const script = `
-import sys
-from prometheus_client.openmetrics.parser import text_string_to_metric_families
-print("\\n".join(f.name for f in text_string_to_metric_families(sys.stdin.read())))`;
-  return execFileSync('/usr/bin/python3', ['-c', script], { input: text, encoding: 'utf8' }).trim().split('\n');
-}
-
 const FAMILIES = [
   {
     name: 'a',
@@ -174,12 +166,7 @@ describe('metrics as text', () => {
     expect(text).toContain('# HELP a_total x\\ny\\\\"\n# TYPE a_total counter\n');
     expect(text).toContain('# TYPE i_info gauge\ni_info{version="1"} 1\n');
     expect(text).not.toContain('# EOF');
-    const script = `
-import sys
-from prometheus_client.parser import text_string_to_metric_families
-print("\\n".join(f.name for f in text_string_to_metric_families(sys.stdin.read())))`;
-    const parsed = execFileSync('/usr/bin/python3', ['-c', script], { input: text, encoding: 'utf8' });
-    expect(parsed.trim().split('\n')).toEqual(['a', 'i_info', 'h_seconds', 'without_sum']);
+    expect(familiesByParser(text, 'prometheus')).toEqual(['a', 'i_info', 'h_seconds', 'without_sum']);
   });
 });
 

@@ -20,7 +20,7 @@ export interface ApiContext {
   reconcile(options: ApplyOptions): Promise<ReconcileReport>;
   desired(): Promise<object | undefined>;
   lastReport(): object | undefined;
-  metrics(): Promise<{ type: string; text: string }>;
+  metrics(accept?: string): Promise<{ type: string; text: string }>;
 }
 
 /** How to apply. */
@@ -249,7 +249,7 @@ async function inReports(call: Call, action: (options: ApplyOptions) => Promise<
   response.end();
 }
 
-async function metrics({ context, response }: Call): Promise<void> {
-  const { type, text } = await context.metrics();
+async function metrics({ context, request, response }: Call): Promise<void> {
+  const { type, text } = await context.metrics(request.headers.accept);
   response.writeHead(200, { 'content-type': type }).end(text);
 }

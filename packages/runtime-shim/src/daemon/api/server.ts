@@ -96,7 +96,7 @@ export async function serveMetrics(port: number, metrics: ApiContext['metrics'])
       response.writeHead(404).end();
       return;
     }
-    metrics().then(
+    metrics(request.headers.accept).then(
       ({ type, text }) => response.writeHead(200, { 'content-type': type }).end(text),
       (error: unknown) => sendError(response, error),
     );
