@@ -1,8 +1,9 @@
 import { existsSync, statSync } from 'node:fs';
-import { readdir, readFile, rm, writeFile } from 'node:fs/promises';
+import { readdir, rm, writeFile } from 'node:fs/promises';
 import { isBuiltin } from 'node:module';
-import { basename, dirname, join } from 'node:path';
+import { join } from 'node:path';
 import { type InputOptions, type OutputChunk, type OutputOptions, rolldown } from 'rolldown';
+import { licencesOf } from './bundle-licences.ts';
 
 // Makes few files of many: loading them takes a fraction of the time of loading their modules one by one. Part of the build; does nothing where
 // the files are newer than what they are made of.
@@ -72,7 +73,7 @@ for (const [folder, bundle] of [
 ] as const) {
   if (await isFresh(bundle)) continue;
   await rm(folder, { recursive: true, force: true });
-  await writeLicences(folder, await write(bundle));
+  await writeFile(join(folder, 'LICENSES.txt'), await licencesOf(await write(bundle)));
 }
 
 function dist(name: string, ...path: string[]): string {
@@ -111,23 +112,4 @@ async function write({ input, output, imports }: Bundle): Promise<OutputChunk[]>
 
 function isKnown(name: string, imports: readonly string[]): boolean {
   return imports.length > 0 && (imports.includes(name) || isBuiltin(name));
-}
-
-/** The licences of the packages whose code is in the bundle ask to stand beside it. */
-async function writeLicences(folder: string, chunks: readonly OutputChunk[]): Promise<void> {
-  const roots = new Set<string>();
-  for (const id of chunks.flatMap(({ moduleIds }) => moduleIds)) {
-    const root = /^\0?(.*\/node_modules\/(?:@[^/]+\/)?[^/]+)\//.exec(id)?.[1];
-    if (root !== undefined) roots.add(root);
-  }
-  const texts: string[] = [];
-  for (const root of [...roots].sort()) {
-    const file = (await readdir(root)).find((name) => /^licen[cs]e/i.test(name));
-    const name = basename(dirname(root)).startsWith('@')
-      ? join(basename(dirname(root)), basename(root))
-      : basename(root);
-    const { license } = JSON.parse(await readFile(join(root, 'package.json'), 'utf8')) as { license?: string };
-    texts.push(`${name}: ${license ?? 'see below'}\n\n${file ? await readFile(join(root, file), 'utf8') : ''}`);
-  }
-  await writeFile(join(folder, 'LICENSES.txt'), texts.join('\n----\n\n'));
 }
