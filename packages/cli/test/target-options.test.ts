@@ -18,6 +18,7 @@ describe('targets from options', () => {
       { binaryPath: '/usr/bin/bash', symbol: 'readline', offset: 16 },
       { binaryPath: '/usr/bin/dash' },
     ]);
+    expect(attachTargets({ target: ['f=none'] })['f']).toEqual([]);
     expect(attachTargets({ target: ['f=hook=input,priority=-100,defragment=true'] })['f']).toEqual([
       { netfilterHook: 'input', priority: -100, defragment: true },
     ]);

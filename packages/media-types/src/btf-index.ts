@@ -70,7 +70,7 @@ export interface VariantProgram {
   section: string;
   /** libbpf's program type name. */
   type: string;
-  /** e.g. `sleepable`, `xdp-frags`. */
+  /** e.g. `sleepable`, `xdp-frags`, `tail-called`. */
   flags?: string[];
   /** The hook it takes. */
   hook: string;

@@ -64,7 +64,7 @@ export interface AttachTarget {
 export type AttachTargets = Readonly<Record<string, AttachTarget | readonly AttachTarget[]>>;
 
 /** What of a program says which members of a target it has a use for. */
-export type AttachingProgram = Pick<VariantProgram, 'name' | 'type' | 'section' | 'hook' | 'target'>;
+export type AttachingProgram = Pick<VariantProgram, 'name' | 'type' | 'section' | 'hook' | 'target' | 'flags'>;
 
 /** Members that say how and not where: two targets that differ in them alone are one. */
 const MANNERS: ReadonlySet<string> = new Set(['xdpMode', 'xdpPriority', 'xdpChainCalls', 'defragment']);
@@ -72,10 +72,15 @@ const MANNERS: ReadonlySet<string> = new Set(['xdpMode', 'xdpPriority', 'xdpChai
 /**
  * The targets of a program, without those that are one place twice. A program whose section says everything has one empty target.
  *
+ * A program that is there to be called by others has none but its own.
+ *
  * Each target of its own is completed, member by member, by each of `*`.
  */
 export function targetsOf(targets: AttachTargets, program: AttachingProgram): AttachTarget[] {
-  const own = Object.hasOwn(targets, program.name) ? listOf(targets[program.name]) : [{}];
+  const isNamed = Object.hasOwn(targets, program.name);
+  // What is there to be called by others attaches only where somebody says so.
+  if (!isNamed && program.flags?.includes('tail-called')) return [];
+  const own = isNamed ? listOf(targets[program.name]) : [{}];
   const common = listOf(targets['*']);
   const names = memberNames(program);
   const found = new Map<string, AttachTarget>();

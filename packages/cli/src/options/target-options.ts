@@ -61,7 +61,7 @@ export function addTargetOptions(command: Command): Command {
   command.addOption(
     repeated(
       '--target <target>',
-      'where one program attaches: program=member=value,... such as watch=binary=/bin/sh,symbol=main; repeatable',
+      'where one program attaches: program=member=value,... such as watch=binary=/bin/sh,symbol=main, or program=none; repeatable',
     ),
   );
   return command;
@@ -80,15 +80,18 @@ export function attachTargets({ interface: interfaces, xdpMode, cgroup, target }
   const targets = new Map<string, AttachTarget[]>();
   for (const text of target ?? []) {
     const [program, place] = readTarget(text);
-    targets.set(program, [...(targets.get(program) ?? []), place]);
+    targets.set(program, [...(targets.get(program) ?? []), ...(place === undefined ? [] : [place])]);
   }
   const [first = {}, ...more] = common;
   return { '*': more.length > 0 ? common : first, ...Object.fromEntries(targets) };
 }
 
-function readTarget(text: string): [program: string, target: AttachTarget] {
+/** @returns no target for `PROGRAM=none`. */
+function readTarget(text: string): [program: string, target: AttachTarget | undefined] {
+  const [, idle] = /^([^=,]+)=none$/.exec(text) ?? [];
+  if (idle !== undefined) return [idle, undefined];
   const [, program = '', rest] = /^([^=,]+)=(.+=.+)$/.exec(text) ?? [];
-  if (rest === undefined) throw badTarget(text, 'it is not PROGRAM=member=value');
+  if (rest === undefined) throw badTarget(text, 'it is neither PROGRAM=member=value nor PROGRAM=none');
   const members = rest.split(',').map((part): [string, unknown] => {
     const [name = '', value] = part.split(/=(.*)/s, 2);
     const known = Object.hasOwn(MEMBERS, name) ? MEMBERS[name] : undefined;

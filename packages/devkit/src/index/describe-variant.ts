@@ -5,6 +5,7 @@ import { DevkitError } from '../devkit-error.ts';
 import { objectPath } from '../pack/layers.ts';
 import { checkEvents, checkMetrics } from './check-observation.ts';
 import { describeProgram } from './describe-program.ts';
+import { findCalledPrograms } from './find-called-programs.ts';
 import { mapSchema } from './map-schema.ts';
 
 /** What the author declares of the objects. */
@@ -24,7 +25,10 @@ export function describeVariant(built: BuiltObject, layer: string, declared: Dec
   try {
     const object = readBpfObject(built.bytes);
     checkObject(object, built, declared);
-    const programs = object.programs.filter(({ autoload }) => autoload).map(describeProgram);
+    const called = findCalledPrograms(object);
+    const programs = object.programs
+      .filter(({ autoload }) => autoload)
+      .map((program) => describeProgram(program, called.has(program.name)));
     if (programs.length === 0) throw invalid(built, 'holds no program', 'Give a function a section: SEC("xdp")');
     const { requirements, types, guards } = deriveRequirements(object, {
       parameters: declared.parameters.map(({ name }) => name),
