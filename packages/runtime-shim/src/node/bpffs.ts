@@ -45,9 +45,19 @@ export function ensureBpffs(bpffsDir: string, stateDir: string): string | undefi
 /** Takes away what {@link ensureBpffs} made, once no pin is left. */
 export function releaseBpffs(bpffsDir: string, stateDir: string): void {
   const mounts = readMarker(stateDir);
-  if (!mounts.includes(bpffsDir) && isBpffs(bpffsDir) && isFree(bpffsDir)) rmdirSync(bpffsDir);
+  if (!mounts.includes(bpffsDir) && isBpffs(bpffsDir) && isFree(bpffsDir)) removeFolder(bpffsDir);
   const left = mounts.filter((mountPoint) => !unmount(mountPoint));
   if (left.length < mounts.length) writeMarker(stateDir, left);
+}
+
+/** A folder that somebody with more rights made for this user stays. */
+function removeFolder(path: string): void {
+  try {
+    rmdirSync(path);
+  } catch (error) {
+    const { code } = error as NodeJS.ErrnoException;
+    if (code !== 'EACCES' && code !== 'EPERM') throw error;
+  }
 }
 
 function mountBpffs(bpffsDir: string, stateDir: string): string {

@@ -1,4 +1,5 @@
 import { join } from 'node:path';
+import { KernelError } from '../kernel/kernel-error.ts';
 import { Arena } from '../kernel/native/arena.ts';
 import { type Bpf, COMMAND } from '../kernel/native/bpf.ts';
 import { callError, errnoName } from '../kernel/native/errno.ts';
@@ -41,6 +42,7 @@ export function readOccupant(bpf: Bpf, interfaceIndex: number, folder: string): 
   if (!found) return { kind: 'none' };
   const { id: programId, mode } = found;
   const program = describeProgram(bpf, programId);
+  if (program === 'hidden') return { kind: 'program', programId, name: `with the id ${programId}`, mode };
   // It went while it was looked at.
   if (!program) return { kind: 'none' };
   const link = findXdpLink(bpf, interfaceIndex, programId);
@@ -66,8 +68,18 @@ function readComponents(bpf: Bpf, pins: string, configs: readonly ComponentConfi
   return components;
 }
 
-function describeProgram(bpf: Bpf, id: number): { name: string; config: ReturnType<typeof decodeConfig> } | undefined {
-  const fd = openById(bpf, COMMAND.programFdById, id);
+/** `hidden`: without CAP_SYS_ADMIN nobody may open what others loaded (kernel/bpf/syscall.c, bpf_prog_get_fd_by_id). */
+function describeProgram(
+  bpf: Bpf,
+  id: number,
+): { name: string; config: ReturnType<typeof decodeConfig> } | 'hidden' | undefined {
+  let fd: number | undefined;
+  try {
+    fd = openById(bpf, COMMAND.programFdById, id);
+  } catch (error) {
+    if (error instanceof KernelError && error.code === 'ERR_KERNEL_PRIVILEGE') return 'hidden';
+    throw error;
+  }
   if (fd === undefined) return undefined;
   try {
     using arena = new Arena();

@@ -6,6 +6,7 @@ import type { ActivateOptions, RecordedProgram, XdpManner } from '../activation.
 import type { Attachment } from '../attachment.ts';
 import { linkIds } from '../recover.ts';
 import { switchesTogether } from '../stubs/place-stubs.ts';
+import { linkPinOf } from '../stubs/stub-pins.ts';
 import { type Neighbour, neighboursOf, ownerOfLink } from './neighbours.ts';
 
 const TOGETHER = 'a service whose programs switch together has them behind stubs, which share nothing';
@@ -36,7 +37,7 @@ export interface XdpPlan {
  * @throws {KernelError} `ERR_KERNEL_ATTACH` (EBUSY) where an interface is taken and cannot be shared.
  */
 export async function planXdp(options: Planning): Promise<XdpPlan> {
-  const { kernel, pins, next, running } = options;
+  const { kernel, pins, next } = options;
   const attachments = next.attachments.filter(({ program, target }) => isXdp(program.hook) && target.interfaceName);
   const manners = new Map<string, XdpManner>();
   const owners = new Map<string, Owner>();
@@ -78,21 +79,32 @@ async function isComponent({ kernel, pins, next }: Planning, name: string): Prom
   return program?.kind === 'program' && program.type === 'ext';
 }
 
-/** Links of the service itself: of the generation that gives way, and of its own that stay. */
-async function ownLinks({ kernel, pins, next, running }: Planning, needed: boolean): Promise<Set<number>> {
-  if (!needed) return new Set();
+/** What is the service's own: ids of links, of the generation that gives way and of its own that stay, and of the programs that they run. */
+interface Own {
+  links: ReadonlySet<number>;
+  programs: ReadonlySet<number>;
+}
+
+async function ownLinks({ kernel, pins, next, running }: Planning, needed: boolean): Promise<Own> {
+  if (!needed) return { links: new Set(), programs: new Set() };
   const before = running ? await linkIds(kernel, pins, running.id, running.programs) : [];
-  return new Set([...before, ...(await linkIds(kernel, pins, next.id, []))]);
+  const links = running ? running.programs.map((program) => linkPinOf(pins, running.id, program)) : [];
+  const infos = await Promise.all(links.map((pin) => kernel.inspectPin(pin)));
+  return {
+    links: new Set([...before, ...(await linkIds(kernel, pins, next.id, []))]),
+    programs: new Set(infos.flatMap((info) => (info?.kind === 'link' && !info.dead ? [info.programId] : []))),
+  };
 }
 
 function isXdp(hook: string): boolean {
   return hook === 'xdp';
 }
 
-/** Whether nothing is there but a link of the service itself, which is switched in place. */
-function isFree(occupant: XdpOccupant, own: ReadonlySet<number>): boolean {
+/** Whether nothing is there but a link of the service itself, which is switched in place. Who holds a program, not everybody may ask. */
+function isFree(occupant: XdpOccupant, own: Own): boolean {
   if (occupant.kind === 'none') return true;
-  return occupant.kind === 'program' && occupant.linkId !== undefined && own.has(occupant.linkId);
+  if (occupant.kind !== 'program') return false;
+  return occupant.linkId === undefined ? own.programs.has(occupant.programId) : own.links.has(occupant.linkId);
 }
 
 async function findOwner({ kernel, context }: Planning, occupant: XdpOccupant): Promise<Owner | undefined> {
