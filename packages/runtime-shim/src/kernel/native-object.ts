@@ -37,6 +37,8 @@ export class NativeObject {
   readonly #object: Pointer;
   readonly #programs = new Map<string, Pointer>();
   readonly #maps = new Map<string, Pointer>();
+  /** Names of maps as the object has them: a reused map takes the kernel's name for it, which may be cut or empty (libbpf, bpf_map__reuse_fd). */
+  readonly #mapNames = new Map<Pointer, string>();
 
   private constructor(bpf: Bpf, object: Pointer) {
     this.#bpf = bpf;
@@ -226,7 +228,8 @@ export class NativeObject {
 
   *#eachMap(): Generator<{ name: string; map: Pointer }> {
     for (let map = this.#native.nextMap(this.#object, null); map; map = this.#native.nextMap(this.#object, map)) {
-      const name = this.#native.mapName(map);
+      const name = this.#mapNames.get(map) ?? this.#native.mapName(map);
+      this.#mapNames.set(map, name);
       // libbpf puts the object's name before the maps of global data: `exec-wat.rodata`.
       const dot = name.indexOf('.');
       yield { name: dot > 0 ? name.slice(dot) : name, map };

@@ -91,6 +91,8 @@ function xdpFolders(bpffsDir: string): DispatcherFolders {
 
 /** A BPF file system takes no dots in names (kernel/bpf/inode.c, bpf_lookup), and a slash would be a folder. */
 export function encodePinName(name: string): string {
+  // A folder of pins would be meant.
+  if (name === '') throw new TypeError('a pin has a name');
   return name.replaceAll('/', '@').replaceAll('.', '%');
 }
 

@@ -5,6 +5,7 @@ import { callError } from './errno.ts';
 import { type BtfIds, btfKey, findBtfIds, PROBED_TYPES, type ProbedKind } from './find-btf-ids.ts';
 import type { Native } from './library.ts';
 import { mountTracefs } from './mount-tracefs.ts';
+import { createToken, withToken } from './token.ts';
 
 /** Numbers of the bpf system call by Node's architecture names (arch/…/syscall tables of the kernel). */
 const SYSCALL_NUMBER: Readonly<Record<string, number>> = {
@@ -59,6 +60,8 @@ export class Bpf {
   readonly #number: number;
   #kernelBtf: Uint8Array | undefined;
   #raised = false;
+  /** `null`: there is none to be had. */
+  #token: number | null | undefined;
   #tracefs: number | undefined;
   readonly #btfIds = new Map<string, number | undefined>();
 
@@ -83,7 +86,17 @@ export class Bpf {
   /** Calls with an attribute that is written already. */
   callWith(command: number, attr: Buffer): number {
     const result = this.#callOnce(command, attr);
-    return result === -EPERM && this.#raiseMemoryLimit() ? this.#callOnce(command, attr) : result;
+    if (result !== -EPERM) return result;
+    const again = this.#raiseMemoryLimit() ? this.#callOnce(command, attr) : result;
+    return again === -EPERM ? this.#callWithToken(command, attr, again) : again;
+  }
+
+  /** In a user namespace, rights may be delegated by a BPF file system. @param refusal - what it is without. */
+  #callWithToken(command: number, attr: Buffer, refusal: number): number {
+    if (this.#token === null) return refusal;
+    this.#token ??= createToken(this.native, this.#number) ?? null;
+    const longer = this.#token === null ? undefined : withToken(command, attr, this.#token);
+    return longer === undefined ? refusal : this.#callOnce(command, longer);
   }
 
   #callOnce(command: number, attr: Buffer): number {
@@ -133,6 +146,8 @@ export class Bpf {
 
   /** Gives back what it holds. */
   close(): void {
+    if (typeof this.#token === 'number') this.native.close(this.#token);
+    this.#token = null;
     if (this.#tracefs !== undefined) this.native.close(this.#tracefs);
     this.#tracefs = undefined;
   }
