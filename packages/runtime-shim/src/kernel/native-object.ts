@@ -15,6 +15,7 @@ import { PROGRAM_TYPES } from './native/names.ts';
 import { avoidMissingLinks } from './attach/avoid-missing-links.ts';
 import { nameProgram } from './name-program.ts';
 import { reuseMap } from './reuse-map.ts';
+import { permissionHint } from './permission-hint.ts';
 import { setVariables } from './set-variables.ts';
 import { fillSizes } from './fill-sizes.ts';
 import type { DispatcherBtf } from '../xdp-dispatcher/dispatcher-btf.ts';
@@ -286,17 +287,23 @@ function loadError(name: string, result: number, logBytes: Buffer): KernelError 
   const end = logBytes.indexOf(0);
   const log = logBytes.subarray(0, end < 0 ? logBytes.length : end).toString('utf8');
   const errno = errnoName(result);
-  if (log !== '') {
+  if (log !== '' && !isAboutTypes(log)) {
     return callError('ERR_KERNEL_LOAD_REJECTED', `loading ${name} into the kernel`, result, { log });
   }
   return callError('ERR_KERNEL_LOAD_REJECTED', `loading ${name} into the kernel`, result, {
-    hint: LOAD_HINTS[errno] ?? 'The verifier said nothing about it; "bpfship check" shows what the variant needs.',
+    hint:
+      (errno === 'EPERM' ? permissionHint() : LOAD_HINTS[errno]) ??
+      'The verifier said nothing about it; "bpfship check" shows what the variant needs.',
   });
+}
+
+/** libbpf gives the kernel the same memory for what it says of the object's BTF, which it can do without; the failure then is another one. */
+function isAboutTypes(log: string): boolean {
+  return /^(?:magic: 0xeb9f|\[\d+\] [A-Z_]+ )/m.test(log) && !/^\d+: (?:\([0-9a-f]{2}\)|R\d|frame)/m.test(log);
 }
 
 /** Meanings of an error that comes without a log. */
 const LOAD_HINTS: Readonly<Record<string, string>> = {
-  EPERM: 'Run it as root, or with CAP_BPF, CAP_PERFMON and CAP_NET_ADMIN.',
   ENOMEM: 'The machine has too little memory for the maps of this service.',
   ESRCH: 'The kernel lacks its own BTF, or a type or function in it that the object names; "bpfship check" says which.',
   E2BIG: 'A map is larger than this kernel allows; ask the author of the service.',
