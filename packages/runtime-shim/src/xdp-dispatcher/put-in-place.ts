@@ -3,6 +3,7 @@ import { KernelError } from '../kernel/kernel-error.ts';
 import { removeAttachment } from '../kernel/attach/detach.ts';
 import { type Bpf, COMMAND } from '../kernel/native/bpf.ts';
 import { callError, errnoName } from '../kernel/native/errno.ts';
+import { settle } from '../kernel/stub/stub-maps.ts';
 import type { DispatcherChange } from './change-dispatcher.ts';
 import { notOurs } from './dispatcher-errors.ts';
 import { changeInterfaceProgram } from './interface-xdp.ts';
@@ -43,6 +44,9 @@ export function putInPlace(
     check(changeInterfaceProgram(bpf.native, { interfaceIndex, programFd, expectedFd: undefined, mode }), what);
     return;
   }
+  // Before Linux 6.2 the kernel rewrites how it calls XDP programs while a CPU may still be in the form of two changes ago (kernel/bpf/dispatcher.c,
+  // bpf_dispatcher_update): none is, once all that run now have come to their ends.
+  settle(bpf);
   const linkPin = interfaceLink(folders, interfaceIndex);
   const expectedFd = openProgram(bpf, occupant.programId);
   try {
