@@ -146,57 +146,83 @@ describe.skipIf(!IS_ROOT)('upgrade', () => {
 
   it('leaves the running generation whole where the new one cannot be attached', async () => {
     const sandbox = createSandbox();
-    const cable = layCable();
+    const cable = layCable({ mtu: 9000 });
     const both = execCounter({ buffer: 'perf' }) + packetCounter();
     const packed = await packServices([
       { version: '1.0.0', variants: { ring: execCounter() } },
       { version: '1.1.0', variants: { both } },
     ]);
-    const occupant = await packServices([
-      { name: 'occupant', version: '1.0.0', variants: { plain: packetCounter() }, events: {} },
-    ]);
-    const attach = { '*': { interfaceName: cable.name } };
+    const attach = { '*': { interfaceName: cable.name, xdpMode: 'native' as const } };
     const node = await sandbox.openNode();
-    await node.install({ ...occupant.unsigned('1.0.0'), attach });
     await node.install(packed.unsigned('1.0.0'));
     const before = idsOf(await node.status(SERVICE));
     const pins = sandbox.pins();
     await expect(node.upgrade({ ...packed.unsigned('1.1.0'), service: SERVICE, attach })).rejects.toMatchObject({
       code: 'ERR_KERNEL_ATTACH',
-      errno: 'EBUSY',
+      errno: 'ERANGE',
     });
     expect(idsOf(await node.status(SERVICE))).toEqual(before);
     expect(sandbox.pins()).toEqual(pins);
     const count = await valueIn(node, 'counts');
     execFileSync('/bin/true');
     expect(await valueIn(node, 'counts')).toBeGreaterThan(count);
-    expect(await node.status('occupant')).toMatchObject({ state: 'attached' });
   });
 
   it('puts a switched link back where a later program cannot be attached', async () => {
     const sandbox = createSandbox();
-    const [cable, taken] = [layCable(), layCable()];
+    const [cable, large] = [layCable(), layCable({ mtu: 9000 })];
     const other = packetCounter({ program: 'other' }).replaceAll('packets', 'more');
     const packed = await packServices([
       { version: '1.0.0', variants: { one: packetCounter() }, events: {} },
       { version: '1.1.0', variants: { two: packetCounter() + other }, events: {} },
     ]);
-    const occupant = await packServices([
-      { name: 'occupant', version: '1.0.0', variants: { plain: packetCounter() }, events: {} },
-    ]);
     const node = await sandbox.openNode();
-    await node.install({ ...occupant.unsigned('1.0.0'), attach: { '*': { interfaceName: taken.name } } });
     await node.install({ ...packed.unsigned('1.0.0'), attach: { packet: { interfaceName: cable.name } } });
     const before = idsOf(await node.status(SERVICE));
     const pins = sandbox.pins();
-    const attach = { packet: { interfaceName: cable.name }, other: { interfaceName: taken.name } };
+    const attach = {
+      packet: { interfaceName: cable.name },
+      other: { interfaceName: large.name, xdpMode: 'native' as const },
+    };
     await expect(node.upgrade({ ...packed.unsigned('1.1.0'), service: SERVICE, attach })).rejects.toMatchObject({
-      errno: 'EBUSY',
+      errno: 'ERANGE',
     });
     expect(idsOf(await node.status(SERVICE))).toEqual(before);
     expect(sandbox.pins()).toEqual(pins);
     cable.send(3);
     expect(await valueIn(node, 'packets')).toBe(3);
+  });
+
+  it('shares an interface with another service, or says whose it is where the machine lets nobody share', async () => {
+    const sandbox = createSandbox();
+    const cable = layCable();
+    const packed = await packServices([{ version: '1.0.0', variants: { plain: packetCounter() }, events: {} }]);
+    const occupant = await packServices([
+      { name: 'occupant', version: '1.0.0', variants: { plain: packetCounter() }, events: {} },
+    ]);
+    const attach = { '*': { interfaceName: cable.name } };
+    const node = await sandbox.openNode();
+    await node.install({ ...occupant.unsigned('1.0.0'), attach });
+    expect(await node.status('occupant')).toMatchObject({ programs: [{ xdp: { use: 'exclusive' } }] });
+    const pins = sandbox.pins();
+    const problem = await sandbox.openKernel().xdpSharingProblem();
+    const second = node.install({ ...packed.unsigned('1.0.0'), attach });
+    if (problem === undefined) {
+      await second;
+      cable.send(3);
+      expect(await valueIn(node, 'packets')).toBe(3);
+      expect(await node.status('occupant')).toMatchObject({ programs: [{ xdp: { use: 'shared', of: 2 } }] });
+    } else {
+      await expect(second).rejects.toMatchObject({
+        code: 'ERR_KERNEL_ATTACH',
+        errno: 'EBUSY',
+        message: `XDP on ${cable.name} is taken by program "packet" of service occupant; "packet" cannot have it too`,
+        hint: expect.stringContaining('bpfship uninstall occupant') as string,
+      });
+      expect(sandbox.pins()).toEqual(pins);
+      expect(await node.list()).toHaveLength(1);
+    }
+    expect(await node.status('occupant')).toMatchObject({ state: 'attached' });
   });
 
   it.each([

@@ -10,10 +10,18 @@ export interface VirtualCable extends Cable {
   answer(count: number): void;
 }
 
-/** Lays a cable for the running test. */
-export function layCable(): VirtualCable {
+/**
+ * Lays a cable for the running test.
+ *
+ * @param options.mtu - in bytes; above 3,506 only XDP programs that can do with packets in several pieces attach by the driver. Default 1500.
+ */
+export function layCable({ mtu }: { mtu?: number } = {}): VirtualCable {
   const cable = lay();
   onTestFinished(() => cable.remove());
+  if (mtu !== undefined) {
+    execFileSync('ip', ['link', 'set', cable.name, 'mtu', String(mtu)]);
+    execFileSync('ip', ['-n', cable.namespace, 'link', 'set', 'far', 'mtu', String(mtu)]);
+  }
   return {
     ...cable,
     send(count) {
