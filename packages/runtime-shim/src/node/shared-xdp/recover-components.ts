@@ -1,6 +1,7 @@
 import { renameSync, rmSync } from 'node:fs';
 import { join } from 'node:path';
 import type { Kernel } from '../../kernel/kernel.ts';
+import { KernelError } from '../../kernel/kernel-error.ts';
 import type { RecordedProgram } from '../activation.ts';
 import { namesIn, pinnedGenerations, type ServicePins } from '../pins.ts';
 import type { Generation } from '../state-schema.ts';
@@ -24,14 +25,20 @@ export async function recoverComponents(kernel: Kernel, pins: ServicePins, curre
     if (component?.kind !== 'program') continue;
     if (await runs(kernel, pins, interfaceName, component.id)) continue;
     const remove = await componentIds(kernel, pins, (id) => id !== current.id);
-    await kernel.changeXdpDispatcher({
-      interfaceName,
-      folders: pins.xdp,
-      add: [newComponent(name, pin, xdp)],
-      remove,
-      ...(target?.xdpMode === undefined ? {} : { mode: target.xdpMode }),
-    });
-    done.push(`XDP program ${key} of generation ${current.id} was put back on ${interfaceName}`);
+    try {
+      await kernel.changeXdpDispatcher({
+        interfaceName,
+        folders: pins.xdp,
+        add: [newComponent(name, pin, xdp)],
+        remove,
+        ...(target?.xdpMode === undefined ? {} : { mode: target.xdpMode }),
+      });
+      done.push(`XDP program ${key} of generation ${current.id} was put back on ${interfaceName}`);
+    } catch (error) {
+      // The interface may be gone, or somebody else's: what the command is about must be possible all the same.
+      if (!(error instanceof KernelError)) throw error;
+      done.push(`XDP program ${key} of generation ${current.id} is not on ${interfaceName} any more: ${error.message}`);
+    }
   }
   rmSync(pins.components(current.id), { recursive: true, force: true });
   return done;
