@@ -45,6 +45,7 @@ export type {
   RecordedStub,
   Switch,
   Switching,
+  XdpManner,
 } from './node/activation.ts';
 export { type EvidenceSearch, findEvidence, type FindEvidenceOptions } from './node/find-evidence.ts';
 export {
@@ -72,6 +73,7 @@ export type { PackageSource } from './node/prepare.ts';
 export type { RestoredService, RestoreOutcome } from './node/restore.ts';
 export type { InstalledService } from './node/installed.ts';
 export { ShimNode } from './node/shim-node.ts';
+export type { XdpUse } from './node/shared-xdp/describe-xdp-use.ts';
 export type { ProgramStatus, RunState, ServiceStatus, ServiceSummary } from './node/status.ts';
 export type { InstallProgress, StepName } from './node/steps.ts';
 export { parseValues, type Values } from './node/values-file.ts';

@@ -5,7 +5,7 @@ import { addExamples } from '../options/examples.ts';
 import { addNodeOptions, checkServiceName, type NodeOptionValues, openLocalNode } from '../options/node-options.ts';
 import { formatEvent } from '../terminal/format-event.ts';
 import { table } from '../terminal/table.ts';
-import type { Switching } from '@bpfship/runtime-shim';
+import type { Switching, XdpUse } from '@bpfship/runtime-shim';
 
 /** Entries of one map that `status --maps` shows. */
 const MAP_ENTRIES = 20;
@@ -84,8 +84,8 @@ export function createStatusCommand(getContext: GetContext): Command {
       ),
       'Programs:',
       ...status.programs.map(
-        ({ name: program, hook, id, state, switching }) =>
-          `  ${program} at ${hook}${id === undefined ? '' : `, id ${id}`}, ${state}${describeSwitching(switching)}`,
+        ({ name: program, hook, id, state, switching, xdp }) =>
+          `  ${program} at ${hook}${id === undefined ? '' : `, id ${id}`}, ${state}${describeSwitching(switching)}${describeXdp(xdp)}`,
       ),
       'Maps:',
       ...status.maps.flatMap((map) => [
@@ -99,6 +99,14 @@ export function createStatusCommand(getContext: GetContext): Command {
       brief: status.state,
     });
   });
+}
+
+/** How an XDP program has its interface. */
+function describeXdp(xdp: XdpUse | undefined): string {
+  if (xdp === undefined) return '';
+  if (xdp.use === 'exclusive') return ', alone on its interface';
+  const { position, of, priority, chainCalls } = xdp;
+  return `, ${position} of ${of} on its interface (priority ${priority}, the next one runs after ${chainCalls.join(', ')})`;
 }
 
 /** How a program gives way to another one in an upgrade. */
