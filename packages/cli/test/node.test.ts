@@ -104,6 +104,33 @@ describe.skipIf(process.getuid?.() !== 0)('a node', () => {
     expect(await cli('logs', 'probe', '--duration', '0.2')).toMatchObject({ status: 0, stderr: '' });
   });
 
+  it('logs as columns, maps, metrics and top show what a service does', async () => {
+    expect(await cli('install', ...trusted())).toMatchObject({ status: 0 });
+    const flood = setInterval(() => execFileSync('/bin/true'), 20);
+    try {
+      const columns = await cli('logs', 'probe', '--count', '2', '--columns', 'pid,comm,nothing');
+      expect(columns.stdout).toMatch(/^ *PID  COMM +NOTHING\n *\d+  \S+.*\n *\d+  \S+.*\n$/);
+      expect(columns.stderr).toMatch(/^Warning: events of \w+ have no field "nothing"; they have: /);
+      const once = await cli('top', '--once', '--interval', '0.5', '-o', 'json');
+      const { services } = JSON.parse(once.stdout) as { services: { service: string; runsPerSecond: number }[] };
+      expect(services).toMatchObject([{ service: 'probe', programs: [{}] }]);
+      expect(services[0]?.runsPerSecond).toBeGreaterThan(0);
+      expect((await cli('top', '--count', '2', '--interval', '0.1', '--sort', 'runs')).stdout).toMatch(
+        /^\S+ {2}1 service, 1 program, over [\d.]+ s, by runs\nSERVICE [^]*\nprobe [^]*\n\n\S+ {2}1 service/,
+      );
+    } finally {
+      clearInterval(flood);
+    }
+    expect(await cli('maps', 'probe')).toMatchObject({ status: 0 });
+    expect((await cli('maps', 'probe', 'events')).stderr).toContain('bpfship logs probe');
+    const metrics = await cli('metrics', 'probe', '--for', '0.1');
+    expect(metrics.stdout).toMatch(/\nbpfship_program_runs_total\{service="probe",program="\w+"\} \d+\n[^]*# EOF\n$/);
+    expect(JSON.parse((await cli('metrics', '-j')).stdout)).toHaveProperty('resourceMetrics');
+    expect((await cli('metrics', '--push', 'http://127.0.0.1:1/v1/metrics')).stderr).toMatch(
+      /^Error: metrics could not be pushed to http:\/\/127\.0\.0\.1:1/,
+    );
+  });
+
   it('run removes what it installed: after its count, its time, and when the reader leaves', async () => {
     const busy = setInterval(() => execFileSync('/bin/true'), 20);
     try {

@@ -97,6 +97,14 @@ export {
 export type { MetricFamily, MetricHistogram, MetricSeries } from './observe/metrics/metric-family.ts';
 export { encodeOtlp, type OtlpOptions, pushOtlp } from './observe/metrics/otlp.ts';
 export type { MeasuredProgram } from './observe/metrics/service-metrics.ts';
+export {
+  type TopNumbers,
+  type TopProgram,
+  TopSampler,
+  type TopSample,
+  type TopService,
+  type TopSource,
+} from './observe/top/top-sampler.ts';
 export { EventColumns, type EventColumnsOptions } from './observe/present/event-columns.ts';
 export { EventJson, type EventJsonOptions } from './observe/present/event-json.ts';
 export { valueText } from './observe/present/value-text.ts';

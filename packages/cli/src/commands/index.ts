@@ -24,6 +24,7 @@ import { createSignCommand } from './sign.ts';
 import { createAttachCommand, createStartCommand, createStopCommand } from './start-stop.ts';
 import { createSupplementCommand } from './supplement.ts';
 import { createVerifyCommand } from './verify.ts';
+import { createTopCommand } from './top.ts';
 import { createVersionCommand } from './version.ts';
 
 /** One command with the group that help lists it in. */
@@ -58,6 +59,7 @@ export const commands: readonly CommandEntry[] = [
   { group: 'Node', create: createLogsCommand },
   { group: 'Node', create: createMapsCommand },
   { group: 'Node', create: createMetricsCommand },
+  { group: 'Node', create: createTopCommand },
   { group: 'Node', create: createUpgradeCommand },
   { group: 'Node', create: createRollbackCommand },
   { group: 'Node', create: createRestoreCommand },

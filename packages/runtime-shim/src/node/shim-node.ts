@@ -4,8 +4,13 @@ import { listInstalledKernels } from '../facts/installed-kernels.ts';
 import type { AttachTargets } from '@bpfship/portability';
 import { join } from 'node:path';
 import type { Kernel } from '../kernel/kernel.ts';
-import type { EventFeed } from '../observe/events/event-feed.ts';
-import { type GenerationStreams, openServiceFeed } from '../observe/events/service-feed.ts';
+import { EventHub } from '../observe/events/event-hub.ts';
+import {
+  type GenerationStreams,
+  joinServiceFeed,
+  openServiceFeed,
+  type ServiceFeedContext,
+} from '../observe/events/service-feed.ts';
 import type { ServiceEvent } from '../observe/events/service-event.ts';
 import { type OpenHub, SharedHubs } from '../observe/events/shared-hubs.ts';
 import { streamSources } from '../observe/events/stream-sources.ts';
@@ -58,7 +63,7 @@ export class ShimNode implements AsyncDisposable {
   readonly #store: OciLayoutStore;
   readonly #states: StateFiles;
   readonly #reader: EventReader;
-  readonly #hubs = new SharedHubs((service) => this.#openFeed(service));
+  readonly #hubs = new SharedHubs((service) => openServiceFeed(this.#feedContext(service)));
 
   constructor(kernel: Kernel, folders: NodeFolders, store: OciLayoutStore, reader: EventReader = openEventReader()) {
     this.#kernel = kernel;
@@ -273,6 +278,16 @@ export class ShimNode implements AsyncDisposable {
     return this.#hubs.open(service);
   }
 
+  /** The same, where somebody reads them already: in this process, or in another one. Undefined where nobody does. */
+  async joinEvents(service: string): Promise<OpenHub | undefined> {
+    const shared = await this.#hubs.join(service);
+    if (shared) return shared;
+    const feed = await joinServiceFeed(this.#feedContext(service));
+    if (!feed) return undefined;
+    const hub = new EventHub(feed);
+    return { hub, [Symbol.asyncDispose]: () => hub[Symbol.asyncDispose]() };
+  }
+
   /** The service's events, decoded by BTF, until the signal aborts. */
   async *events(service: string, { signal }: { signal: AbortSignal }): AsyncGenerator<ServiceEvent> {
     const opened = await this.openEvents(service);
@@ -441,15 +456,15 @@ export class ShimNode implements AsyncDisposable {
     });
   }
 
-  #openFeed(service: string): Promise<EventFeed> {
-    return openServiceFeed({
+  #feedContext(service: string): ServiceFeedContext {
+    return {
       service,
       kernel: this.#kernel,
       reader: this.#reader,
       folder: join(this.#folders.stateDir, 'events'),
       stateFile: this.#states.path(service),
       streamsOf: (generation) => this.#streamsOf(service, generation),
-    });
+    };
   }
 
   async #streamsOf(service: string, id?: number): Promise<GenerationStreams> {

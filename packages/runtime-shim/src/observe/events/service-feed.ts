@@ -7,7 +7,7 @@ import { encodePinName } from '../../node/pins.ts';
 import { ShimError } from '../../shim-error.ts';
 import type { EventReader } from '../reader/open-event-reader.ts';
 import { type Announcement, EventServer } from '../socket/event-server.ts';
-import { connectToReader } from '../socket/socket-feed.ts';
+import { connectToReader, type DecodersOf } from '../socket/socket-feed.ts';
 import type { EventFeed, FeedListener, StreamFacts } from './event-feed.ts';
 import { openLocalFeed, type StreamSource, type LocalFeed } from './local-feed.ts';
 
@@ -45,6 +45,26 @@ export async function openServiceFeed(context: ServiceFeedContext): Promise<Serv
   const feed = new ServiceFeed(context);
   await feed.open();
   return feed;
+}
+
+/**
+ * The events of a service that somebody else reads; undefined where nobody does. It ends with its reader.
+ *
+ * @throws as {@link openServiceFeed}.
+ */
+export function joinServiceFeed(context: ServiceFeedContext): Promise<EventFeed | undefined> {
+  return connectToReader(socketPath(context), decodersOf(context));
+}
+
+function socketPath({ folder, service }: ServiceFeedContext): string {
+  return `${join(folder, encodePinName(service))}.sock`;
+}
+
+function decodersOf(context: ServiceFeedContext): DecodersOf {
+  return async (generation) => {
+    const { sources } = await context.streamsOf(generation);
+    return new Map(sources.map(({ name, decoder }) => [name, decoder]));
+  };
 }
 
 /** The reader's place: it is held by a lock of the kernel, which ends with its process. */
@@ -110,7 +130,7 @@ export class ServiceFeed implements EventFeed {
     try {
       const { generation, sources } = await this.#context.streamsOf();
       const local = await openLocalFeed(reader, sources);
-      const server = await EventServer.listen(`${this.#path}.sock`, announcementOf(generation, local, sources));
+      const server = await EventServer.listen(socketPath(this.#context), announcementOf(generation, local, sources));
       this.#role = { lock, server, local, generation };
       this.#inner = local;
       return true;
@@ -121,10 +141,7 @@ export class ServiceFeed implements EventFeed {
   }
 
   async #connect(): Promise<boolean> {
-    this.#inner = await connectToReader(`${this.#path}.sock`, async (generation) => {
-      const { sources } = await this.#context.streamsOf(generation);
-      return new Map(sources.map(({ name, decoder }) => [name, decoder]));
-    });
+    this.#inner = await connectToReader(socketPath(this.#context), decodersOf(this.#context));
     return this.#inner !== undefined;
   }
 

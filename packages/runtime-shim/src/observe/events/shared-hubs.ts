@@ -49,6 +49,12 @@ export class SharedHubs implements AsyncDisposable {
     }
   }
 
+  /** Joins those who use a service's hub; undefined where nobody does. */
+  async join(service: string): Promise<OpenHub | undefined> {
+    const entry = this.#entries.get(service);
+    return entry && !(await isOver(entry)) ? this.open(service) : undefined;
+  }
+
   /** What has come of a service's streams; empty where nobody in this process reads them. */
   statistics(service: string): StreamStatistics[] {
     return this.#entries.get(service)?.hub?.statistics() ?? [];
