@@ -100,8 +100,7 @@ async function tryCase(kernel: Kernel, each: AttachCase): Promise<CaseResult> {
       ...(targets === undefined ? {} : { targets: { hit: targets } }),
     });
     await kernel.pinObject(id, { maps: { hits: HITS }, programs: {} });
-    const attached =
-      map === undefined ? await kernel.attach(id, 'hit', options) : await kernel.attachMap(id, map, options);
+    const attached = await kernel.attach(id, map ?? 'hit', options);
     await kernel.close(id);
     const before = await hits(kernel);
     await action();

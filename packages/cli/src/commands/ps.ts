@@ -84,8 +84,8 @@ export function createStatusCommand(getContext: GetContext): Command {
       ),
       'Programs:',
       ...status.programs.map(
-        ({ name: program, hook, id, state, switching, xdp }) =>
-          `  ${program} at ${hook}${id === undefined ? '' : `, id ${id}`}, ${state}${describeSwitching(switching)}${describeXdp(xdp)}`,
+        ({ name: program, hook, id, state, switching, link, xdp }) =>
+          `  ${program} at ${hook}${id === undefined ? '' : `, id ${id}`}, ${state}${describeWay(link)}${describeSwitching(switching)}${describeXdp(xdp)}`,
       ),
       'Maps:',
       ...status.maps.flatMap((map) => [
@@ -109,9 +109,24 @@ function describeXdp(xdp: XdpUse | undefined): string {
   return `, ${position} of ${of} on its interface (priority ${priority}, the next one runs after ${chainCalls.join(', ')})`;
 }
 
+/** What holds a program at its hook, where that is no link. */
+const WAYS: Readonly<Record<string, string>> = {
+  'perf-event-array': 'without a link: a pinned map keeps its perf events',
+  holder: 'without a link: a process of its own holds its descriptors',
+  'tc-filter': 'without a link: by a classifier',
+  netlink: 'without a link: by netlink',
+  'program-attach': 'without a link',
+  'registered-map': 'without a link: its map is registered',
+};
+
+function describeWay(link: { way: string } | undefined): string {
+  const words = link && WAYS[link.way];
+  return words === undefined ? '' : `, ${words}`;
+}
+
 /** How a program gives way to another one in an upgrade. */
 function describeSwitching(switching: Switching | undefined): string {
   if (switching === undefined) return '';
-  const words = { 'in-place': 'in place', stub: 'by a stub', overlap: 'by overlap' };
+  const words = { 'in-place': 'in place', stub: 'by a stub', overlap: 'by overlap', gap: 'with a gap' };
   return `, switches ${words[switching.way]}${switching.why === undefined ? '' : ` (${switching.why})`}`;
 }

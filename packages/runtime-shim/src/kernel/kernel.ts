@@ -28,24 +28,20 @@ export interface Kernel extends AsyncDisposable {
   /** Pins maps and programs of a loaded object, all or none. */
   pinObject(object: number, pins: { maps: Record<string, string>; programs: Record<string, string> }): Promise<void>;
   /**
-   * Attaches one program of a loaded object, of any type that libbpf attaches, and pins the link or what stands for it.
+   * Attaches one program of a loaded object, of any type that libbpf attaches, and pins the link or what stands for it. The programs of a
+   * struct_ops (TCP congestion control, sched_ext, and so on) are attached together, by the name of the struct_ops map.
    *
    * @throws {KernelError} `ERR_KERNEL_ATTACH`, which names the target that is missing, not there, or taken; `ERR_KERNEL_PRIVILEGE`.
    */
   attach(object: number, program: string, options: AttachOptions): Promise<AttachedLink>;
-  /**
-   * Registers a struct_ops map of a loaded object with the kernel, with all the programs that it names: TCP congestion control, schedulers
-   * (sched_ext), and so on.
-   *
-   * @throws {KernelError} as {@link attach}.
-   */
-  attachMap(object: number, map: string, options: Pick<AttachOptions, 'linkPin'>): Promise<AttachedLink>;
   /** Attaches one program, whose section names the whole hook, and detaches it at once. @throws {KernelError} `ERR_KERNEL_ATTACH`. */
   tryAttach(object: number, program: string): Promise<void>;
   /** Puts a loaded program in the place of the one a pinned link runs, without a gap (`bpf_link_update`). @throws {KernelError} `ERR_KERNEL_LINK_UPDATE_UNSUPPORTED`, `ERR_KERNEL_LINK_DEAD`. */
   updateLink(linkPin: string, object: number, program: string): Promise<void>;
   /** As {@link updateLink}, with a pinned program: the way back when a switch fails half way. */
   updateLinkToPin(linkPin: string, programPin: string): Promise<void>;
+  /** Makes the link of a pinned struct_ops map anew, after another one had its place. */
+  relinkStructOps(mapPin: string, linkPin: string): Promise<AttachedLink>;
   /** Pins the object of a pin a second time. */
   copyPin(from: string, to: string): Promise<void>;
   /** Takes the kernel's exclusive lock on a file; `undefined` where another process has it. */
@@ -194,6 +190,11 @@ export interface AttachOptions extends AttachTarget {
   order?: 'first' | 'last';
   /** The pin of the map `mapName`, where the object has it not. */
   mapPin?: string;
+  /**
+   * For struct_ops: an attachment that gives way where the kernel has no room for both, right before this one is made; where that fails it
+   * comes back, if it is a link.
+   */
+  replaces?: string;
   /** Attach as kernels do that have no link for this hook. Default: only where there is none. */
   withoutLink?: boolean;
 }
@@ -226,6 +227,8 @@ export interface AttachedLink {
   /** The kernel's name of the link's type, or what the link would be; `tc` and `socket_filter` have none. */
   type: string;
   way: AttachWay;
+  /** What was to be replaced was detached before: there was none at the hook for a moment. */
+  gap?: true;
 }
 
 /** A stub: a program that stays at its hook and goes on in the program of the generation that runs. */

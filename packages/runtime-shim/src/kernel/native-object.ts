@@ -1,7 +1,9 @@
+import { rmSync } from 'node:fs';
 import koffi from 'koffi';
 import { readSectionName } from '@bpfship/bpf-object';
 import { attachProgram } from './attach/attach-program.ts';
-import { attachStructOps } from './attach/attach-struct-ops.ts';
+import { attachStructOps, type StructOps, switchStructOps } from './attach/attach-struct-ops.ts';
+import { switchAttachment } from './attach/switch-attachment.ts';
 import { setAttachTargets } from './attach/load-targets.ts';
 import { attachTracepoint } from './attach-tracepoint.ts';
 import type { AttachedLink, AttachOptions, LoadedObject, LoadOptions } from './kernel.ts';
@@ -70,12 +72,13 @@ export class NativeObject {
       );
     }
     const object = new NativeObject(bpf, pointer);
+    let targets: number[] = [];
     try {
       for (const program of object.#eachProgram()) {
         nameProgram(native, program);
         if (!options.trial) avoidMissingLinks(bpf, program);
       }
-      setAttachTargets(bpf, object.#eachProgram(), options.targets ?? {});
+      targets = setAttachTargets(bpf, object.#eachProgram(), options.targets ?? {});
       object.#resizeMaps(options.mapSizes ?? {});
       object.#reuseMaps(options.reuseMaps ?? {});
       for (const { name, map } of object.#eachMap()) setVariables(native, map, name, options.variables ?? []);
@@ -88,6 +91,8 @@ export class NativeObject {
     } catch (error) {
       object.close();
       throw error;
+    } finally {
+      for (const fd of targets) native.close(fd);
     }
   }
 
@@ -128,9 +133,9 @@ export class NativeObject {
     };
   }
 
-  /** The descriptor of a program. */
+  /** The descriptor of a program, or of the map of a struct_ops. */
   programFd(name: string): number {
-    return this.#native.programFd(this.#program(name));
+    return this.#structOps(name)?.fd ?? this.#native.programFd(this.#program(name));
   }
 
   /** The instructions of a program as the kernel got them. */
@@ -144,6 +149,12 @@ export class NativeObject {
   /** Puts a pinned program behind the descriptor that libbpf has of its own; that one goes. */
   usePinned(name: string, pin: string): void {
     const own = this.programFd(name);
+    if (this.#structOps(name)?.link === false) {
+      // Such a map cannot be registered a second time (kernel/bpf/bpf_struct_ops.c): the new one takes its pin.
+      rmSync(pin, { force: true });
+      this.#bpf.pin(own, pin);
+      return;
+    }
     this.#bpf.withPinned(pin, (fd) => {
       if (this.#native.duplicate(fd, own, O_CLOEXEC) >= 0) return;
       throw callError('ERR_KERNEL_CALL', `taking ${pin} for program "${name}"`, -this.#native.errno());
@@ -159,6 +170,8 @@ export class NativeObject {
 
   /** Attaches one program and pins what holds it. */
   attach(name: string, options: AttachOptions): AttachedLink {
+    const structOps = this.#structOps(name);
+    if (structOps) return attachStructOps(this.#bpf, structOps, options);
     const pointer = this.#program(name);
     const section = this.#native.programSection(pointer).replace(/^\?/, '');
     return attachProgram({
@@ -177,14 +190,19 @@ export class NativeObject {
     });
   }
 
-  /** Registers a struct_ops map and pins what holds it. */
-  attachMap(name: string, { linkPin }: Pick<AttachOptions, 'linkPin'>): AttachedLink {
+  /** Puts a program, or a struct_ops, in the place of the one that an attachment runs. */
+  takeLink(name: string, pin: string): void {
+    const structOps = this.#structOps(name);
+    if (structOps) switchStructOps(this.#bpf, structOps, pin);
+    else switchAttachment(this.#bpf, pin, this.programFd(name));
+  }
+
+  /** The struct_ops map of a name; `undefined` where there is none. */
+  #structOps(name: string): StructOps | undefined {
     const pointer = this.#maps.get(name);
-    if (pointer === undefined || mapTypeName(this.#native.mapType(pointer)) !== 'struct_ops') {
-      throw new KernelError('ERR_KERNEL_NOT_FOUND', `the object has no struct_ops map "${name}"`);
-    }
+    if (pointer === undefined || mapTypeName(this.#native.mapType(pointer)) !== 'struct_ops') return undefined;
     const link = (this.#native.mapFlags(pointer) & F_LINK) !== 0;
-    return attachStructOps(this.#bpf, { name, pointer, fd: this.#native.mapFd(pointer), link }, linkPin);
+    return { name, pointer, fd: this.#native.mapFd(pointer), link };
   }
 
   /** Attaches one program, and detaches it at once. */

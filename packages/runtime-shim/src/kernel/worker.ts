@@ -8,6 +8,7 @@ import type {
   StubOptions,
   WriteEntriesOptions,
 } from './kernel.ts';
+import { relinkStructOps } from './attach/attach-struct-ops.ts';
 import { removeAttachment } from './attach/detach.ts';
 import { copyPin, switchAttachment } from './attach/switch-attachment.ts';
 import { dumpMap, inspectPin } from './inspect.ts';
@@ -98,12 +99,11 @@ const methods: Record<CallMethod, (...args: never[]) => unknown> = {
     }
   },
   attach: (id: number, program: string, options: AttachOptions) => objectOf(id).attach(program, options),
-  attachMap: (id: number, map: string, options: Pick<AttachOptions, 'linkPin'>) => objectOf(id).attachMap(map, options),
   tryAttach: (id: number, program: string) => objectOf(id).tryAttach(program),
-  updateLink: (pin: string, id: number, program: string) =>
-    switchAttachment(bpf(), pin, objectOf(id).programFd(program)),
+  updateLink: (pin: string, id: number, program: string) => objectOf(id).takeLink(program, pin),
   updateLinkToPin: (linkPin: string, programPin: string) =>
     bpf().withPinned(programPin, (fd) => switchAttachment(bpf(), linkPin, fd)),
+  relinkStructOps: (mapPin: string, linkPin: string) => relinkStructOps(bpf(), mapPin, linkPin),
   copyPin: (from: string, to: string) => copyPin(bpf(), from, to),
   lockFile(path: string) {
     const fd = openLock(path);

@@ -2,10 +2,11 @@ import { mkdirSync } from 'node:fs';
 import { verifyBytes } from '@bpfship/oras-client';
 import type { LoadedObject } from '../kernel/kernel.ts';
 import type { ActivateOptions, Activation, AttachedProgram, CarriedMap, NewGeneration } from './activation.ts';
-import { attachPrograms } from './attach-programs.ts';
+import { attachPrograms, structOpsOf } from './attach-programs.ts';
 import { pinMaps } from './carry-maps.ts';
 import { copyLateEntries, copyMaps } from './copy-maps.ts';
 import { fillArrays } from './fill-arrays.ts';
+import { loadTargets } from './load-targets.ts';
 import { parameterVariables } from './parameters.ts';
 import { pinnedGenerations } from './pins.ts';
 import { type MapPlan, NO_MAPS, planMaps } from './plan-maps.ts';
@@ -80,7 +81,8 @@ async function loadAndPin(
   mkdirSync(pins.links(next.id), { recursive: true, mode: 0o700 });
   const maps = await pinMaps({ kernel, pins, loaded, plan, runningId: running?.id }, undoing);
   const programs = Object.fromEntries(loaded.programs.map(({ name }) => [name, pins.program(next.id, name)]));
-  await kernel.pinObject(loaded.id, { maps: {}, programs });
+  const structOps = Object.fromEntries(structOpsOf(loaded).map((name) => [name, pins.program(next.id, name)]));
+  await kernel.pinObject(loaded.id, { maps: structOps, programs });
   return { loaded, maps, plan };
 }
 
@@ -101,6 +103,7 @@ export function loadGeneration(
       name: next.variant.name,
       bytes: next.object,
       reuseMaps: reuse,
+      targets: loadTargets(next.attachments),
       mapSizes: sizes,
       ...(components.length > 0 ? { components } : {}),
       variables: parameterVariables(next.object, next.index, next.parameters),

@@ -9,16 +9,17 @@ import type { ServicePins } from './pins.ts';
 import type { StepTimer } from './steps.ts';
 
 /** How a program came to its hook. */
-export type Switch = 'attached' | 'in-place' | 'stub' | 'overlap' | 'kept';
+export type Switch = 'attached' | 'in-place' | 'stub' | 'overlap' | 'gap' | 'kept';
 
 /**
  * How a program gives way to the next one at its hook, without an event lost. `in-place`: the kernel puts the other program into the link.
  * `stub`: a stub stays at the hook, and goes on in the other program from one event to the next. `overlap`: the other program is attached
- * before this one is detached, so that both see events for a moment.
+ * before this one is detached, so that both see events for a moment. `gap`: this one is detached before the other is attached, since the kernel
+ * has room for one only (schedulers, and congestion control without a link).
  */
 export interface Switching {
-  way: 'in-place' | 'stub' | 'overlap';
-  /** For `overlap`: why it has no stub. */
+  way: 'in-place' | 'stub' | 'overlap' | 'gap';
+  /** For `overlap` and `gap`: why it has no stub. */
   why?: string;
 }
 
@@ -30,7 +31,7 @@ export interface RecordedStub extends StubShape {
 
 /** A program at its hook; a program with several targets is there for each. */
 export interface AttachedProgram extends RecordedProgram {
-  /** `attached`: there was none before. `in-place`: the running link got the new program. `stub`: a stub went on in it. `overlap`: attached before the old one was detached. `kept`: it was there and stays. */
+  /** `attached`: there was none before. `in-place`: the running link got the new program. `stub`: a stub went on in it. `overlap`: attached before the old one was detached. `gap`: attached after the old one was detached. `kept`: it was there and stays. */
   switched: Switch;
 }
 

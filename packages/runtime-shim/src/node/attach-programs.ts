@@ -7,7 +7,7 @@ import type { Attachment } from './attachment.ts';
 import { attachComponent } from './shared-xdp/attach-component.ts';
 import type { XdpPlan } from './shared-xdp/plan-xdp.ts';
 import { closeStubs, nextSlot, type PlacedStub, placeStubs, switchesTogether } from './stubs/place-stubs.ts';
-import { otherSlot, removeStub } from './stubs/stub-pins.ts';
+import { linkPinOf, otherSlot, removeStub } from './stubs/stub-pins.ts';
 import { predecessorOf, switchInPlace } from './switch-link.ts';
 import type { UndoList } from './undo-list.ts';
 
@@ -42,7 +42,7 @@ export async function attachPrograms(
     loaded,
   );
   const attaching = { options, object: loaded.id, undoing };
-  const isLoaded = new Set(loaded.programs.map(({ name }) => name));
+  const isLoaded = new Set([...loaded.programs.map(({ name }) => name), ...structOpsOf(loaded)]);
   const programs: AttachedProgram[] = [];
   for (const attachment of next.attachments.filter(({ name }) => isLoaded.has(name))) {
     programs.push(await attachOne(attaching, attachment, places.get(attachment.key)));
@@ -57,6 +57,11 @@ export async function attachPrograms(
   });
   await kernel.writeSelector(pins.selector, slot);
   return { programs, slot };
+}
+
+/** Names of the struct_ops maps of a loaded object, which are attached in the place of their programs. */
+export function structOpsOf({ maps }: Pick<LoadedObject, 'maps'>): string[] {
+  return maps.filter(({ type }) => type === 'struct_ops').map(({ name }) => name);
 }
 
 /** Brings one program to its hook. @param place - its stub, or why it has none. */
@@ -142,9 +147,17 @@ async function attachItself(
   if (running && before && (await switchInPlace(place, running, before, undoing))) {
     return { ...recorded, switching: { way: 'in-place' }, switched: 'in-place' };
   }
-  const link = await kernel.attach(object, name, { linkPin, ...target });
+  const oldPin = running && before && linkPinOf(pins, running.id, before);
+  const replaces = oldPin !== undefined && attachment.program.type === 'struct_ops' ? { replaces: oldPin } : {};
+  const link = await kernel.attach(object, name, { linkPin, ...target, ...replaces });
+  if (link.gap && running && before && oldPin !== undefined) {
+    undoing.push(`attaching ${before.key} again`, async () => {
+      if (link.way === 'link') await kernel.relinkStructOps(pins.program(running.id, before.name), oldPin);
+    });
+  }
   undoing.push(`detaching ${key}`, () => kernel.removeLink(linkPin));
-  return { ...recorded, switching: switchingOf(link, why), switched: before ? 'overlap' : 'attached' };
+  const switched = before === undefined ? 'attached' : link.gap ? 'gap' : 'overlap';
+  return { ...recorded, switching: switchingOf(link, why), switched };
 }
 
 /** Types of links whose program the kernel can replace (link_ops.update_prog). */
@@ -159,8 +172,10 @@ const REPLACEABLE: ReadonlySet<string> = new Set([
   'struct_ops',
 ]);
 
-function switchingOf({ type }: AttachedLink, why: string | undefined): Switching {
-  if (REPLACEABLE.has(type)) return { way: 'in-place' };
+function switchingOf({ type, way, gap }: AttachedLink, why: string | undefined): Switching {
+  if (gap) return { way: 'gap', why: 'the kernel has room for one of its kind, and does not switch it' };
+  if (way === 'link' ? REPLACEABLE.has(type) : way === 'tc-filter' || way === 'netlink') return { way: 'in-place' };
+  if (way === 'registered-map') return { way: 'gap', why: 'without a link there is room for one of its name' };
   return {
     way: 'overlap',
     why: why ?? `links of type ${type} keep their program, and programs at this hook get no stub`,

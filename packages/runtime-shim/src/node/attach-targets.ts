@@ -1,17 +1,32 @@
 import { existsSync } from 'node:fs';
 import { type AttachTarget, type AttachTargets, isPattern, needsInterface, targetsOf } from '@bpfship/portability';
-import type { Variant } from '@bpfship/media-types';
+import type { Variant, VariantProgram } from '@bpfship/media-types';
 import { ShimError } from '../shim-error.ts';
 import { type Attachment, attachmentOf } from './attachment.ts';
 import { interfaceNames } from './resolve-targets.ts';
 
 /** The attachments of a variant at resolved targets; patterns that nothing matched are left out. */
-export function attachmentsOf({ programs }: Pick<Variant, 'programs'>, resolved: AttachTargets): Attachment[] {
-  return programs.flatMap((program) =>
+export function attachmentsOf(variant: Pick<Variant, 'programs' | 'maps'>, resolved: AttachTargets): Attachment[] {
+  return attachingPrograms(variant).flatMap((program) =>
     targetsOf(resolved, program)
       .filter((target) => openPattern(target) === undefined)
       .map((target) => attachmentOf(program, target)),
   );
+}
+
+/** What is attached: programs, and in the place of those of a struct_ops the map that names them. */
+function attachingPrograms({ programs, maps }: Pick<Variant, 'programs' | 'maps'>): VariantProgram[] {
+  const structOps = maps.filter(({ type }) => type === 'struct_ops');
+  return [
+    ...programs.filter(({ type }) => type !== 'struct_ops'),
+    ...structOps.map(({ name }) => ({
+      name,
+      section: '.struct_ops',
+      type: 'struct_ops',
+      hook: 'struct-ops',
+      target: name,
+    })),
+  ];
 }
 
 /** Patterns of the programs' targets that nothing matches, a line each. */
@@ -36,7 +51,7 @@ function openPattern({ interfaceName = '', cgroupPath = '' }: AttachTarget): str
  * @throws {ShimError} `ERR_SHIM_ATTACH_TARGET` for a target that is needed and not given, or not there, or for one that two programs want
  * and only one can have.
  */
-export function checkAttachTargets(variant: Pick<Variant, 'programs'>, resolved: AttachTargets): void {
+export function checkAttachTargets(variant: Pick<Variant, 'programs' | 'maps'>, resolved: AttachTargets): void {
   const taken = new Map<string, string>();
   for (const { name, hook, place, program, target } of attachmentsOf(variant, resolved)) {
     if (needsInterface(program)) checkInterface(name, target.interfaceName);

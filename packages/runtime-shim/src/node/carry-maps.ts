@@ -21,7 +21,10 @@ export async function pinMaps(
   undoing: UndoList,
 ): Promise<CarriedMap[]> {
   const asideOf = (name: string): string => (runningId === undefined ? '' : pins.replacedMap(runningId, name));
-  const named = loaded.maps.map(({ name }) => name).filter((name) => !name.startsWith('.'));
+  // A struct_ops is pinned among the programs.
+  const named = loaded.maps
+    .filter(({ name, type }) => !name.startsWith('.') && type !== 'struct_ops')
+    .map(({ name }) => name);
   const fresh = named.filter((name) => !Object.hasOwn(plan.reuse, name));
   for (const name of fresh) {
     const pin = pins.map(name);

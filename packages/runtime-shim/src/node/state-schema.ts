@@ -71,7 +71,7 @@ const RecordedProgramSchema: z.ZodType<RecordedProgram> = z
     hook: line(8192),
     target: AttachTargetSchema.exactOptional(),
     switching: z
-      .object({ way: z.enum(['in-place', 'stub', 'overlap']), why: z.string().max(4096).exactOptional() })
+      .object({ way: z.enum(['in-place', 'stub', 'overlap', 'gap']), why: z.string().max(4096).exactOptional() })
       .exactOptional(),
     stub: z
       .object({

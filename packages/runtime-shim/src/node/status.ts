@@ -1,6 +1,6 @@
 import { existsSync } from 'node:fs';
 import type { BtfIndex, Variant } from '@bpfship/media-types';
-import type { Kernel } from '../kernel/kernel.ts';
+import type { AttachWay, Kernel } from '../kernel/kernel.ts';
 import { describeParameters, type ParameterStatus } from './parameters.ts';
 import type { RecordedProgram, Switching } from './activation.ts';
 import type { GenerationHealth } from './health/generation-health.ts';
@@ -36,7 +36,7 @@ export interface ProgramStatus {
   /** How it gives way to the next one; absent for generations of before that was noted. */
   switching?: Switching;
   /** `programId`: the program that it runs, through its stub where it has one; another one than `id` only after an upgrade was interrupted. */
-  link?: { id: number; type: string; pin: string; programId: number };
+  link?: { id: number; type: string; way: AttachWay; pin: string; programId: number };
   /** For XDP: how it has its interface. */
   xdp?: XdpUse;
 }
@@ -138,7 +138,7 @@ async function describeProgram(
     state: (isLink && !link.dead && running !== undefined) || xdp?.use === 'shared' ? 'attached' : 'detached',
     ...(program?.kind === 'program' ? { id: program.id, tag: program.tag } : {}),
     ...(switching === undefined ? {} : { switching }),
-    ...(isLink ? { link: { id: link.id, type: link.type, pin, programId: running ?? 0 } } : {}),
+    ...(isLink ? { link: { id: link.id, type: link.type, way: link.way, pin, programId: running ?? 0 } } : {}),
     ...(xdp === undefined ? {} : { xdp }),
   };
 }
