@@ -21,6 +21,7 @@ const BY_TYPE: Readonly<Record<string, Members>> = {
   netfilter: ['netfilterHook', 'family', 'priority', 'defragment'],
   perf_event: ['perfType', 'perfConfig', 'samplePeriod', 'sampleFrequency', 'cpu', 'pid'],
   sock_ops: CGROUP,
+  socket_filter: ['interfaceName'],
   sk_lookup: ['netnsPath'],
   flow_dissector: ['netnsPath'],
   ext: ['programPin', 'symbol'],

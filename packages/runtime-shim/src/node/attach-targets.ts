@@ -1,6 +1,7 @@
 import { existsSync } from 'node:fs';
 import { type AttachTarget, type AttachTargets, isPattern, needsInterface, targetsOf } from '@bpfship/portability';
 import type { Variant, VariantProgram } from '@bpfship/media-types';
+import { runsElsewhere } from '../kernel/attach/elsewhere.ts';
 import { ShimError } from '../shim-error.ts';
 import { type Attachment, attachmentOf } from './attachment.ts';
 import { interfaceNames } from './resolve-targets.ts';
@@ -18,7 +19,7 @@ export function attachmentsOf(variant: Pick<Variant, 'programs' | 'maps'>, resol
 function attachingPrograms({ programs, maps }: Pick<Variant, 'programs' | 'maps'>): VariantProgram[] {
   const structOps = maps.filter(({ type }) => type === 'struct_ops');
   return [
-    ...programs.filter(({ type }) => type !== 'struct_ops'),
+    ...programs.filter((program) => program.type !== 'struct_ops' && runsElsewhere(program) === undefined),
     ...structOps.map(({ name }) => ({
       name,
       section: '.struct_ops',
@@ -38,6 +39,14 @@ export function openPatterns({ programs }: Pick<Variant, 'programs'>, resolved: 
     }),
   );
   return [...new Set(lines)];
+}
+
+/** Programs that cannot be attached, since somebody else runs them, a line each. */
+export function programsOfOthers({ programs }: Pick<Variant, 'programs'>): string[] {
+  return programs.flatMap((program) => {
+    const elsewhere = runsElsewhere(program);
+    return elsewhere ? [`program "${program.name}" ${elsewhere.what}, and is only pinned. ${elsewhere.hint}`] : [];
+  });
 }
 
 function openPattern({ interfaceName = '', cgroupPath = '' }: AttachTarget): string | undefined {

@@ -7,7 +7,7 @@ import { ShimError } from '../shim-error.ts';
 import { activate } from './activate.ts';
 import type { Activation, AttachedProgram, RecordedProgram, RunningGeneration } from './activation.ts';
 import type { AttachTargets } from '@bpfship/portability';
-import { attachmentsOf, checkAttachTargets, openPatterns } from './attach-targets.ts';
+import { attachmentsOf, checkAttachTargets, openPatterns, programsOfOthers } from './attach-targets.ts';
 import { fetchVariant } from './fetch-variant.ts';
 import type { InstallOptions, InstallResult, NodeFolders, RejectedVariant } from './node-options.ts';
 import { needsGate, pendingHealth } from './health/generation-health.ts';
@@ -122,7 +122,14 @@ async function tryCandidate(
   });
   return resultOf(index.name, generation, activation, timer, {
     rejected,
-    warnings: [...prepared.warnings, ...waiting, ...widening, ...activation.warnings, ...warnings],
+    warnings: [
+      ...prepared.warnings,
+      ...waiting,
+      ...programsOfOthers(selected),
+      ...widening,
+      ...activation.warnings,
+      ...warnings,
+    ],
   });
 }
 
