@@ -97,7 +97,9 @@ export function targetsOf(targets: AttachTargets, program: AttachingProgram): At
 /** Where a target is, in one line, e.g. `eth0`, `/usr/bin/bash,symbol=readline`; empty for one that says nothing. Equal text, equal place. */
 export function describeTarget(target: AttachTarget): string {
   const members = Object.entries(target).filter(([name, value]) => value !== undefined && !MANNERS.has(name));
-  return members.map(([name, value], i) => (i === 0 ? String(value) : `${name}=${value}`)).join(',');
+  return members
+    .map(([name, value], i) => (i === 0 && typeof value === 'string' ? value : `${name}=${value}`))
+    .join(',');
 }
 
 /** Whether the name of an interface or the path of a cgroup stands for several: it has `*` or `?`. */

@@ -23,8 +23,13 @@ const MAX_PLACE = 96;
 export function attachmentOf(program: VariantProgram, target: AttachTarget): Attachment {
   const { name } = program;
   const place = describeTarget(target);
-  const hook = [program.hook, program.target, place].filter(Boolean).join(':');
+  const hook = [program.hook, program.target ?? userTarget(program), place].filter(Boolean).join(':');
   return { name, key: place === '' ? name : `${name}+${placeKey(place)}`, hook, place, program, target };
+}
+
+/** What the section of a uprobe or USDT program names of a user's program, e.g. `/usr/bin/bash:readline`. */
+function userTarget({ section }: VariantProgram): string | undefined {
+  return /^\??(?:u(?:ret)?probe(?:\.\w+)*|usdt(?:\.s)?)\/(.+)$/.exec(section)?.[1];
 }
 
 /** A place as a part of a file's name in which no dot and no slash may be; told apart by a hash where letters were put for others. */
