@@ -150,8 +150,10 @@ async function attachComing(
   const xdp = await planXdp({ kernel, pins, next: { ...next, attachments: coming }, context });
   const loaded = await loadGeneration({ kernel, next }, await pinnedMaps(kernel, pins, next));
   try {
-    for (const name of new Set(coming.map((attachment) => attachment.name))) {
-      await kernel.usePinned(loaded.id, name, pins.program(next.id, name));
+    const names = new Set(coming.map((attachment) => attachment.name));
+    // What is attached as a map (struct_ops) is no program.
+    for (const { name } of loaded.programs) {
+      if (names.has(name)) await kernel.usePinned(loaded.id, name, pins.program(next.id, name));
     }
     const slot = (await kernel.readSelector(pins.selector)) ?? 0;
     const places = await placeStubs(

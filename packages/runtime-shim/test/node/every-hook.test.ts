@@ -53,8 +53,7 @@ describe.skipIf(!IS_ROOT)('a service with programs of many types', () => {
     expect(Object.fromEntries(upgraded.programs.map(({ name, switched }) => [name, switched]))).toEqual({
       filter: 'overlap',
       hit: 'in-place',
-      // A stub's section names its target.
-      loaded: 'overlap',
+      loaded: 'stub',
       raw: 'stub',
       tasks: 'in-place',
     });

@@ -128,7 +128,7 @@ async function makeStubs(
   const load = async (stubs: typeof wanted): Promise<void> => {
     const { id } = await kernel.loadStubs(
       pins.selector,
-      stubs.map(({ stub, name, result }) => optionsOf(pins, { stub, name, result })),
+      stubs.map(({ attachment, stub, name, result }) => optionsOf(pins, { attachment, stub, name, result })),
     );
     placing.undoing.push('closing stubs', () => kernel.close(id).catch(() => undefined));
     for (const made of stubs) await fillNew(placing, made, id);
@@ -197,14 +197,15 @@ function nameOf({ name }: Attachment, i: number, all: readonly { attachment: Att
 function optionsOf(
   pins: ServicePins,
   {
+    attachment,
     stub: { key, section, contextBytes, functionIp },
     name,
     result,
-  }: { stub: RecordedStub; name: string; result: number },
+  }: { attachment: Attachment; stub: RecordedStub; name: string; result: number },
 ): StubOptions {
   return {
     name,
-    section,
+    section: sectionOf(attachment, section),
     result,
     // Programs at tracepoints may not read the first eight bytes (kernel/trace/bpf_trace.c, tp_prog_is_valid_access).
     contextBytes: contextBytes > 8 || !/^t(?:race)?p(?:oint)?\//.test(section) ? contextBytes : 0,
@@ -212,4 +213,10 @@ function optionsOf(
     programPin: pins.stubProgram(key),
     slotsPin: pins.stubSlots(key),
   };
+}
+
+/** Programs at types of the kernel's BTF are loaded for one target: where it is given at run time, the stub's section names it. */
+function sectionOf({ program, target }: Attachment, section: string): string {
+  const isLoadedFor = (program.type === 'tracing' || program.type === 'lsm') && program.target === undefined;
+  return isLoadedFor && target.symbol !== undefined ? `${section}/${target.symbol}` : section;
 }

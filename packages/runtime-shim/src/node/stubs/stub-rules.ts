@@ -33,6 +33,12 @@ const RESULTS: Readonly<Record<string, number>> = {
   fexit: 0,
   'fmod-ret': 0,
   lsm: 0,
+  // The same where the section names no target.
+  'trace-raw-tp': 0,
+  'trace-fentry': 0,
+  'trace-fexit': 0,
+  'modify-return': 0,
+  'lsm-mac': 0,
   // NF_ACCEPT
   netfilter: 1,
 };
@@ -48,7 +54,14 @@ const RESULTS_TOGETHER: Readonly<Record<string, number>> = {
 };
 
 /** Hooks at which a trampoline calls programs with the arguments of a function. */
-const AT_FUNCTIONS: ReadonlySet<string> = new Set(['fentry', 'fexit', 'fmod-ret']);
+const AT_FUNCTIONS: ReadonlySet<string> = new Set([
+  'fentry',
+  'fexit',
+  'fmod-ret',
+  'trace-fentry',
+  'trace-fexit',
+  'modify-return',
+]);
 /** Types whose context is as long as the hook says: the kernel looks at it only when they are attached (perf_event_set_bpf_prog, __bpf_probe_register). */
 const OPEN_CONTEXTS: ReadonlySet<string> = new Set(['tracepoint', 'raw_tracepoint']);
 
