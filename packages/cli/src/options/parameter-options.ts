@@ -38,7 +38,7 @@ export async function readValues({
   values,
 }: ParameterOptionValues): Promise<{ changes: ParameterChanges; attach: AttachTargets }> {
   const { parameters, attach } =
-    values === undefined ? { parameters: {}, attach: {} } : parseValues(await readTextFile(values), values);
+    values === undefined ? { parameters: {}, attach: {} } : await parseValues(await readTextFile(values), values);
   const texts = Object.entries(set).map(([name, text]) => [name, { text }] as const);
   return { changes: { parameters: { ...parameters, ...Object.fromEntries(texts) }, unset }, attach };
 }

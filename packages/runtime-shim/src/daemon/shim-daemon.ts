@@ -146,7 +146,17 @@ export class ShimDaemon implements AsyncDisposable {
     log('info', 'bpfship-shim serves', { version, pid: process.pid, socket: this.socket, stateDir: this.#stateDir });
     this.#watch();
     this.#manager.ready('bringing services back');
-    void this.#run({ now: true });
+    void this.#run({ now: true }).then(() => this.#recheckHealth());
+  }
+
+  /** Watches again what was being watched when an earlier daemon ended. */
+  async #recheckHealth(): Promise<void> {
+    try {
+      const lines = await this.#node.recheckHealth({ signal: this.#stop.signal });
+      for (const text of lines) this.#log('info', 'a health gate was taken up again', { text });
+    } catch (error) {
+      if (!this.#stop.signal.aborted) this.#log('error', 'watching health failed', { error: describeError(error) });
+    }
   }
 
   /** Names only: what has changed is looked up when it is looked at. */

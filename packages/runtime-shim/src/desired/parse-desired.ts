@@ -83,9 +83,10 @@ async function parseYaml(text: string, name: string): Promise<object> {
 async function embedFiles(desired: DesiredState, name: string, folder: string): Promise<DesiredState> {
   const read = (value: string): Promise<string> => textOf(value, name, folder);
   const embed = async (policy: DesiredPolicy): Promise<DesiredPolicy> => {
-    const { keys, supplementKeys, evidenceKeys } = policy;
+    const { keys, supplementKeys, evidenceKeys, allow } = policy;
     const embedded = {
       keys: await Promise.all(keys.map(read)),
+      ...(allow ? { allow } : {}),
       ...(supplementKeys ? { supplementKeys: await Promise.all(supplementKeys.map(read)) } : {}),
       ...(evidenceKeys ? { evidenceKeys: await Promise.all(evidenceKeys.map(read)) } : {}),
     };

@@ -164,6 +164,9 @@ export class Reconciler {
       // What is missing is installed by a look that asks registries.
       if (installed === undefined && offer === undefined) return { report: unchanged };
       const plan = planOf(service, installed, offer, (one) => sources.same(one));
+      if (plan !== undefined && service.health !== false && hasFailed(plan, installed)) {
+        return { report: { ...unchanged, outcome: 'waiting', reason: FAILED } };
+      }
       if (plan !== undefined) return plan;
       return { report: held ? { ...unchanged, reason: installed.stopped ? 'stopped' : 'held' } : unchanged };
     } catch (error) {
@@ -257,6 +260,8 @@ export class Reconciler {
   }
 }
 
+const FAILED = 'what its source offers failed its health gate here; another version is waited for';
+
 interface Look {
   desired: DesiredState;
   service: DesiredService;
@@ -276,7 +281,7 @@ interface ChangeOptions extends CarryOut {
 }
 
 function installOptions(offer: Offer, { desired, service, options }: CarryOut): InstallOptions {
-  const { name, attach, parameters, variant } = service;
+  const { name, attach, parameters, variant, allowNew, discardMaps, health } = service;
   const policy = service.allowUnsigned ? undefined : (service.policy ?? desired.policy);
   return {
     service: name,
@@ -287,8 +292,17 @@ function installOptions(offer: Offer, { desired, service, options }: CarryOut): 
     ...(attach === undefined ? {} : { attach }),
     ...(parameters === undefined ? {} : { parameters }),
     ...(variant === undefined ? {} : { variant }),
+    ...(allowNew === undefined ? {} : { allowNew }),
+    ...(discardMaps === undefined ? {} : { discardMaps }),
+    ...(health === undefined ? {} : { health }),
     ...(options.signal === undefined ? {} : { signal: options.signal }),
   };
+}
+
+/** Whether the package was here before, and failed its health gate: it would do so again and again. */
+function hasFailed(plan: Plan, installed: InstalledService | undefined): boolean {
+  const digest = plan.action === 'upgrade' ? plan.offer.digest : undefined;
+  return digest !== undefined && installed?.digest !== digest && installed?.failed.includes(digest) === true;
 }
 
 function describeOffer({ location, reference, digest }: Offer): NonNullable<ServiceReport['to']> {

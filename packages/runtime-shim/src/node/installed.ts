@@ -18,6 +18,8 @@ export interface InstalledService {
   /** Registry and repository, or folder. */
   source: string;
   stopped: boolean;
+  /** Digests of packages that failed their health gate. */
+  failed: string[];
 }
 
 /** What the state says of a service. */
@@ -33,6 +35,7 @@ export function describeInstalled(state: ServiceState): InstalledService {
     parameters,
     source,
     stopped: state.stopped === true,
+    failed: state.generations.flatMap((each) => (each.health?.verdict === 'failed' ? [each.manifest.digest] : [])),
   };
 }
 

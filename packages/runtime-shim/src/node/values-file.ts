@@ -1,6 +1,5 @@
 import { CName, MAX_PARAMETER_TEXT, type ParameterValue } from '@bpfship/media-types';
 import type { AttachTargets } from '@bpfship/portability';
-import { parseDocument } from 'yaml';
 import { z } from 'zod';
 import { ShimError } from '../shim-error.ts';
 import { AttachTargetsSchema } from './target-schema.ts';
@@ -32,8 +31,10 @@ const ValuesSchema = z.strictObject({
  * @param file - its name, for messages.
  * @throws {ShimError} `ERR_SHIM_VALUES`.
  */
-export function parseValues(text: string, file: string): Values {
+export async function parseValues(text: string, file: string): Promise<Values> {
   if (text.length > MAX_VALUES_SIZE) throw invalid(file, `is larger than ${MAX_VALUES_SIZE} bytes`);
+  // A daemon that reads none need not keep it in memory.
+  const { parseDocument } = await import('yaml');
   const document = parseDocument(text, { uniqueKeys: true, intAsBigInt: true });
   const [syntax] = document.errors;
   if (syntax) throw invalid(file, `is neither YAML nor JSON: ${syntax.message.split('\n', 1)[0] ?? ''}`);

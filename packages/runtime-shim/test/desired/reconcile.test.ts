@@ -24,9 +24,11 @@ interface Stage {
   now: { value: Date };
 }
 
-async function setStage(versions: readonly string[]): Promise<Stage> {
+async function setStage(versions: readonly string[], project: Record<string, string[]> = {}): Promise<Stage> {
   const sandbox = createSandbox();
-  const packed = await packServices(versions.map((version) => ({ version, variants: { ring: execCounter() } })));
+  const packed = await packServices(
+    versions.map((version) => ({ version, variants: { ring: execCounter() }, project: project[version] ?? [] })),
+  );
   const registry = await createRegistry({ root: join(sandbox.folder, 'registry') });
   onTestFinished(() => registry[Symbol.asyncDispose]());
   const repository = new Repository({ registry: registry.host, repository: 'acme/test' });
@@ -85,6 +87,24 @@ describe.skipIf(!IS_ROOT)('reconciling', () => {
       { action: 'upgrade', outcome: 'done', from: { version: '1.0.0' }, to: { version: '1.1.0' } },
     ]);
     expect(await node.list()).toMatchObject([{ version: '1.1.0', state: 'attached' }]);
+  });
+
+  it('does not come back to what failed its health gate, until it is told to', async () => {
+    const never = ['health: { for: 1, runs: [{ program: count, min: 1000000000 }] }'];
+    const { node, reconciler, host, tag, desired } = await setStage(['1.0.0', '1.1.0'], { '1.1.0': never });
+    await tag('1.0.0', 'stable');
+    const service = { repository: `${host}/acme/test`, channel: 'stable' };
+    await reconciler.reconcile(desired(service));
+    await tag('1.1.0', 'stable');
+    expect((await reconciler.reconcile(desired(service))).services).toMatchObject([
+      { action: 'upgrade', outcome: 'failed', error: { code: 'ERR_SHIM_UNHEALTHY' } },
+    ]);
+    expect((await reconciler.reconcile(desired(service), { now: true })).services).toMatchObject([
+      { action: 'none', outcome: 'waiting', reason: expect.stringContaining('failed its health gate') as string },
+    ]);
+    expect(await node.list()).toMatchObject([{ version: '1.0.0', state: 'attached' }]);
+    const forced = desired({ ...service, health: false });
+    expect(outcomes(await reconciler.reconcile(forced, { now: true }))).toEqual(['test-service upgrade done']);
   });
 
   it('takes the highest version of a range, one request where nothing changed, and never leads back', async () => {

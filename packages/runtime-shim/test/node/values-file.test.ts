@@ -5,21 +5,21 @@ describe('a values file', () => {
   it.each([
     ['YAML', 'parameters:\n  only_pid: 0x10\n  name: "12"\n  loud: true\n  most: 18446744073709551615\n'],
     ['JSON', '{"parameters": {"only_pid": 16, "name": "12", "loud": true, "most": 18446744073709551615}}'],
-  ])('is read as %s, large numbers too', (_form, text) => {
-    expect(parseValues(text, 'v')).toEqual({
+  ])('is read as %s, large numbers too', async (_form, text) => {
+    expect(await parseValues(text, 'v')).toEqual({
       parameters: { only_pid: 16, name: '12', loud: true, most: '18446744073709551615' },
       attach: {},
     });
   });
 
-  it('may be empty', () => {
-    expect(parseValues('', 'v')).toEqual({ parameters: {}, attach: {} });
+  it('may be empty', async () => {
+    expect(await parseValues('', 'v')).toEqual({ parameters: {}, attach: {} });
   });
 
-  it('says where programs attach', () => {
+  it('says where programs attach', async () => {
     const text =
       'attach:\n  "*": { interfaceName: eth*, priority: 2 }\n  other: [{ cgroupPath: /a }, { cgroupPath: /b }]\n';
-    expect(parseValues(text, 'v').attach).toEqual({
+    expect((await parseValues(text, 'v')).attach).toEqual({
       '*': { interfaceName: 'eth*', priority: 2 },
       other: [{ cgroupPath: '/a' }, { cgroupPath: '/b' }],
     });
@@ -44,9 +44,10 @@ describe('a values file', () => {
       /aliases/,
     ],
     ['that is too large', 'x'.repeat(1_100_000), /larger than/],
-  ])('%s is refused', (_what, text, message) => {
-    expect(() => parseValues(text, 'v')).toThrow(
-      expect.objectContaining({ code: 'ERR_SHIM_VALUES', message: expect.stringMatching(message) as string }) as Error,
-    );
+  ])('%s is refused', async (_what, text, message) => {
+    await expect(parseValues(text, 'v')).rejects.toMatchObject({
+      code: 'ERR_SHIM_VALUES',
+      message: expect.stringMatching(message) as string,
+    });
   });
 });
