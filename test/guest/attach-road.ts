@@ -90,7 +90,7 @@ async function tryCase(kernel: Kernel, each: AttachCase): Promise<CaseResult> {
     each.options?.['pid'] === 'caller'
       ? spawn('/work/caller', ['wait'], { stdio: ['pipe', 'pipe', 'inherit'] })
       : undefined;
-  const options = { ...each.options, ...(caller === undefined ? {} : { pid: caller.pid }), linkPin: LINK };
+  const options = { ...each.options, ...(caller?.pid === undefined ? {} : { pid: caller.pid }), linkPin: LINK };
   const action = caller === undefined ? STIR[stir] : () => void caller.stdin.write('x');
   try {
     if (caller !== undefined) await answerOf(caller);

@@ -88,9 +88,9 @@ interface Room {
 
 /** Prepares that a program that has its interface for itself will share it. */
 async function makeRoom({ kernel }: Options, { neighbour, program }: Owner): Promise<Room> {
-  const { pins, generation, read } = neighbour;
+  const { pins, generation } = neighbour;
   const { name, key } = program;
-  const pin = await loadTwin(kernel, { pins, id: generation.id, name, key, loadedFrom: await read() });
+  const pin = await loadTwin(kernel, { pins, id: generation.id, name, key, loadedFrom: await neighbour.read() });
   const linkPin = pins.link(generation.id, key);
   return { component: newComponent(name, pin, program.xdp), linkPin, finish: () => renameSync(pin, linkPin) };
 }
