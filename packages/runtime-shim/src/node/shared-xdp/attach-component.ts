@@ -1,4 +1,5 @@
 import { renameSync, rmSync } from 'node:fs';
+import { KernelError } from '../../kernel/kernel-error.ts';
 import type { NewComponent } from '../../xdp-dispatcher/change-dispatcher.ts';
 import { actionBits, DEFAULT_PRIORITY } from '../../xdp-dispatcher/protocol.ts';
 import type { Attaching } from '../attach-programs.ts';
@@ -86,11 +87,21 @@ interface Room {
   finish: () => void;
 }
 
-/** Prepares that a program that has its interface for itself will share it. */
+/** Prepares that a program that has its interface for itself will share it. @throws {KernelError} `ERR_KERNEL_ATTACH` (EBUSY) where it cannot. */
 async function makeRoom({ kernel }: Options, { neighbour, program }: Owner): Promise<Room> {
-  const { pins, generation } = neighbour;
-  const { name, key } = program;
-  const pin = await loadTwin(kernel, { pins, id: generation.id, name, key, loadedFrom: await neighbour.read() });
-  const linkPin = pins.link(generation.id, key);
-  return { component: newComponent(name, pin, program.xdp), linkPin, finish: () => renameSync(pin, linkPin) };
+  const { pins, generation, service } = neighbour;
+  const { name, key, hook } = program;
+  try {
+    const pin = await loadTwin(kernel, { pins, id: generation.id, name, key, loadedFrom: await neighbour.read() });
+    const linkPin = pins.link(generation.id, key);
+    return { component: newComponent(name, pin, program.xdp), linkPin, finish: () => renameSync(pin, linkPin) };
+  } catch (cause) {
+    if (!(cause instanceof KernelError)) throw cause;
+    // Its code would say that the program that comes is bad.
+    throw new KernelError('ERR_KERNEL_ATTACH', `program "${name}" of service ${service} does not share ${hook}`, {
+      errno: 'EBUSY',
+      details: cause.message,
+      hint: `Name another interface, or uninstall the other one first: bpfship uninstall ${service}`,
+    });
+  }
 }
