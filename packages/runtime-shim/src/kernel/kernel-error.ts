@@ -9,7 +9,6 @@ export type KernelErrorCode =
   | 'ERR_KERNEL_MAP_FULL'
   | 'ERR_KERNEL_NOT_FOUND'
   | 'ERR_KERNEL_ATTACH'
-  | 'ERR_KERNEL_LINK_NOT_PINNABLE'
   | 'ERR_KERNEL_LINK_UPDATE_UNSUPPORTED'
   | 'ERR_KERNEL_LINK_DEAD'
   | 'ERR_KERNEL_SLOT'
@@ -57,6 +56,4 @@ const HINTS: Partial<Record<KernelErrorCode, string>> = {
     'Its contents cannot be carried over: uninstall the service first, or keep the map’s definition.',
   ERR_KERNEL_MAP_FULL: 'Ask the author of the service for a version whose map has more entries.',
   ERR_KERNEL_PIN: 'Check that a BPF file system is mounted there: mount -t bpf bpf /sys/fs/bpf',
-  ERR_KERNEL_LINK_NOT_PINNABLE:
-    'Before Linux 5.15 such a link ends with its process. A variant with raw tracepoints or fentry programs can stay; ask the author for one.',
 };

@@ -263,7 +263,7 @@ function nothingMatches([first = '']: readonly string[]): ShimError {
 export function isRejection(error: unknown): error is KernelError {
   if (!(error instanceof KernelError)) return false;
   if (error.code === 'ERR_KERNEL_ATTACH') return error.errno === 'EOPNOTSUPP';
-  return error.code === 'ERR_KERNEL_LOAD_REJECTED' || error.code === 'ERR_KERNEL_LINK_NOT_PINNABLE';
+  return error.code === 'ERR_KERNEL_LOAD_REJECTED';
 }
 
 function allRejected(

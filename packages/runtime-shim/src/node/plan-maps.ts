@@ -25,6 +25,9 @@ export interface MapPlan {
   copies: MapCopy[];
 }
 
+/** Maps in which libbpf tells programs where the arguments of USDT probes lie, by numbers that each loaded object gives anew. */
+const USDT_MAPS = '__bpf_usdt_';
+
 /** Where no generation runs. */
 export const NO_MAPS: MapPlan = { reuse: {}, sizes: {}, copies: [] };
 
@@ -75,7 +78,7 @@ export async function planMaps(
   const copies: MapCopy[] = [];
   const streams = new Set((next.index.events ?? []).map(({ map }) => map));
   // Maps and not records: a map of a service may well be called `constructor`.
-  for (const map of next.variant.maps.filter(({ name }) => !name.startsWith('.'))) {
+  for (const map of next.variant.maps.filter(({ name }) => !name.startsWith('.') && !name.startsWith(USDT_MAPS))) {
     const { name } = map;
     const pinned = await kernel.inspectPin(pins.map(name));
     if (pinned?.kind !== 'map' || map.type === 'prog_array') continue;

@@ -1,4 +1,6 @@
+import { existsSync } from 'node:fs';
 import { join } from 'node:path';
+import { onTestFinished } from 'vitest';
 import type {
   AttachedLink,
   AttachOptions,
@@ -7,6 +9,7 @@ import type {
   LoadOptions,
   PinnedInfo,
 } from '../../src/kernel/kernel.ts';
+import { openKernel } from '../../src/kernel/open-kernel.ts';
 import { compileObject } from './compile-object.ts';
 import { createSandbox } from './sandbox.ts';
 
@@ -52,6 +55,12 @@ export async function loadCounter(
   const { bpffs } = createSandbox();
   const pin = join(bpffs, 'hits');
   const linkPin = join(bpffs, 'link');
+  // What its pins alone do not hold would stay where a test fails.
+  onTestFinished(async () => {
+    if (!existsSync(linkPin)) return;
+    await using cleaner = openKernel();
+    await cleaner.removeLink(linkPin);
+  });
   const bytes = compileObject(source);
   const object = await kernel.load({ name: 'hits', bytes, ...(targets === undefined ? {} : { targets }) });
   await kernel.pinObject(object.id, { maps: { hits: pin }, programs: {} });

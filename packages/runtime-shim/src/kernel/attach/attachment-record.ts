@@ -1,4 +1,4 @@
-import { mkdirSync, readdirSync, readlinkSync, rmdirSync, symlinkSync, unlinkSync } from 'node:fs';
+import { existsSync, mkdirSync, readdirSync, readlinkSync, rmdirSync, symlinkSync, unlinkSync } from 'node:fs';
 import { join } from 'node:path';
 import { crc32 } from 'node:zlib';
 import type { AttachWay } from '../kernel.ts';
@@ -14,7 +14,9 @@ export type AttachmentRecord = { type: string } &
   (
     | { way: 'link' }
     | { way: 'perf-event-array' }
-    /** `started`: the process's start, in ticks since the boot, which tells it from a later one of the same number. */
+    /** By `bpfship-hold`, under keys that begin with this one. */
+    | { way: 'holder'; socket: string; key: string; count: number }
+    /** By a sleeping process. `started`: the process's start, in ticks since the boot, which tells it from a later one of the same number. */
     | { way: 'holder'; pid: number; started: string }
     /** `qdisc`: the clsact qdisc was made for it. */
     | {
@@ -104,6 +106,7 @@ export function pinsIn(folder: string): string[] {
 
 /** Removes a folder and its pins; the record goes last. */
 export function removeFolder(folder: string): void {
+  if (!existsSync(folder)) return;
   for (const name of pinsIn(folder)) unlinkSync(join(folder, name));
   if (readdirSync(folder).includes(RECORD)) unlinkSync(join(folder, RECORD));
   rmdirSync(folder);

@@ -28,7 +28,7 @@ export function removeAttachment(bpf: Bpf, pin: string): void {
 function detach(bpf: Bpf, folder: string, record: AttachmentRecord): void {
   switch (record.way) {
     case 'holder':
-      endHolder(record);
+      endHolder(bpf.native, record);
       return;
     case 'tc-filter':
       withRecordedTarget(bpf, record, () => {

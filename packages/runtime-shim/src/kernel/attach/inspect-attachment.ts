@@ -61,7 +61,7 @@ function inspectLinks(bpf: Bpf, folder: string): LinkInfo | undefined {
 function isAttached(bpf: Bpf, record: AttachmentRecord, programId: number): boolean {
   switch (record.way) {
     case 'holder':
-      return holds(record);
+      return holds(bpf.native, record);
     case 'tc-filter':
       return withRecordedTarget(bpf, record, () => filterProgram(bpf.native, record)) === programId;
     case 'netlink':
