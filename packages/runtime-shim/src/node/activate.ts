@@ -79,7 +79,7 @@ async function loadAndPin(
   });
   mkdirSync(pins.programs(next.id), { recursive: true, mode: 0o700 });
   mkdirSync(pins.links(next.id), { recursive: true, mode: 0o700 });
-  const maps = await pinMaps({ kernel, pins, loaded, plan, runningId: running?.id }, undoing);
+  const maps = await pinMaps({ kernel, pins, loaded, plan, runningId: running?.id, nextId: next.id }, undoing);
   const programs = Object.fromEntries(loaded.programs.map(({ name }) => [name, pins.program(next.id, name)]));
   const structOps = Object.fromEntries(structOpsOf(loaded).map((name) => [name, pins.program(next.id, name)]));
   await kernel.pinObject(loaded.id, { maps: structOps, programs });

@@ -18,6 +18,9 @@ export interface ServicePins {
   generation(id: number): string;
   replacedMaps(id: number): string;
   replacedMap(id: number, name: string): string;
+  /** New maps that are about to take the names of others. */
+  newMaps(id: number): string;
+  newMap(id: number, name: string): string;
   programs(id: number): string;
   program(id: number, name: string): string;
   links(id: number): string;
@@ -58,6 +61,8 @@ export function servicePins(bpffsDir: string, service: string): ServicePins {
     generation,
     replacedMaps: (id) => join(generation(id), 'maps'),
     replacedMap: (id, name) => join(generation(id), 'maps', encodePinName(name)),
+    newMaps: (id) => join(generation(id), 'new-maps'),
+    newMap: (id, name) => join(generation(id), 'new-maps', encodePinName(name)),
     programs: (id) => join(generation(id), 'programs'),
     program: (id, name) => join(generation(id), 'programs', encodePinName(name)),
     links: (id) => join(generation(id), 'links'),

@@ -24,6 +24,7 @@ export async function recover(
 ): Promise<string[]> {
   const done: string[] = [];
   if (current) {
+    rmSync(pins.newMaps(current.id), { recursive: true, force: true });
     for (const name of namesIn(pins.replacedMaps(current.id))) {
       renameSync(join(pins.replacedMaps(current.id), name), join(pins.maps, name));
       done.push(`map ${name} was given back to generation ${current.id}`);
