@@ -2,15 +2,16 @@ import {
   CName,
   Digest,
   line,
-  MAX_HEALTH_SECONDS,
   MAX_PARAMETER_TEXT,
   type ParameterValue,
   ServiceName,
   VariantName,
 } from '@bpfship/media-types';
 import type { AttachTargets } from '@bpfship/portability';
+import type { PolicyAllow } from '@bpfship/trust';
 import { z } from 'zod';
 import { AttachTargetsSchema } from '../node/target-schema.ts';
+import { PolicyAllowSchema, UPGRADE_CHOICES, type UpgradeChoices } from '../node/upgrade-schema.ts';
 import { DAYS, isTimeZone, type MaintenanceWindow } from './maintenance-window.ts';
 import { parseRange } from './semver.ts';
 
@@ -37,7 +38,7 @@ export interface DesiredPolicy {
   supplementKeys?: string[];
   evidenceKeys?: string[];
   /** What packages may do; as in a policy file. */
-  allow?: { hooks?: string[]; helpers?: string[]; capabilities?: string[] };
+  allow?: PolicyAllow;
 }
 
 /** How registries are spoken to. */
@@ -59,7 +60,7 @@ export interface DesiredCatalogue {
 }
 
 /** One service. Where it comes from is said by exactly one of `reference`, `repository` and `catalogue`. */
-export interface DesiredService {
+export interface DesiredService extends UpgradeChoices {
   name: string;
   /** Registry, repository and tag or digest. A tag is watched. */
   reference?: string;
@@ -81,12 +82,6 @@ export interface DesiredService {
   policy?: DesiredPolicy;
   /** Loads it without looking at signatures. For development. */
   allowUnsigned?: boolean;
-  /** What an upgrade may do that the running generation does not, e.g. `hook:kprobe:tcp_*`. */
-  allowNew?: string[];
-  /** Maps whose contents may be lost where the new version cannot take them over. */
-  discardMaps?: string[];
-  /** `false`: an upgrade has no health gate to pass; else how long it is watched. Default: what the service declares. */
-  health?: false | { seconds?: number };
   /** Default: as it is. A stopped service is not upgraded. */
   state?: 'running' | 'stopped';
   /** Stays at the version that it has, whatever the source offers. Default false. */
@@ -103,18 +98,11 @@ const DEFAULT_INTERVAL_MS: number = 5 * 60_000;
 
 const Key = z.string().min(1).max(65_536);
 const Keys = z.array(Key).min(1).max(64);
-const Allowed = z.array(z.string().regex(/^[\w.$:/*?@+-]{1,256}$/, 'must be a name, with * for any text')).max(4096);
 const PolicySchema: z.ZodType<DesiredPolicy> = z.strictObject({
   keys: Keys,
   supplementKeys: Keys.exactOptional(),
   evidenceKeys: Keys.exactOptional(),
-  allow: z
-    .strictObject({
-      hooks: Allowed.exactOptional(),
-      helpers: Allowed.exactOptional(),
-      capabilities: Allowed.exactOptional(),
-    })
-    .exactOptional(),
+  allow: PolicyAllowSchema.exactOptional(),
 });
 const Time = z.string().regex(/^([01]\d|2[0-3]):[0-5]\d$/, 'must be a time such as 02:30');
 const WindowSchema: z.ZodType<MaintenanceWindow> = z.strictObject({
@@ -150,17 +138,9 @@ const ServiceSchema: z.ZodType<DesiredService> = z
     parameters: z.record(CName, z.union([z.boolean(), z.number(), z.string().max(MAX_PARAMETER_TEXT)])).exactOptional(),
     policy: PolicySchema.exactOptional(),
     allowUnsigned: z.boolean().exactOptional(),
-    allowNew: z
-      .array(z.string().regex(/^(?:hook|helper|capability):[^\s]{1,512}$/, 'must be such as hook:kprobe:tcp_*'))
-      .max(1024)
-      .exactOptional(),
-    discardMaps: z.array(CName).max(1024).exactOptional(),
-    health: z
-      .union([
-        z.literal(false),
-        z.strictObject({ seconds: z.number().int().min(1).max(MAX_HEALTH_SECONDS).exactOptional() }),
-      ])
-      .exactOptional(),
+    allowNew: UPGRADE_CHOICES.allowNew.exactOptional(),
+    discardMaps: UPGRADE_CHOICES.discardMaps.exactOptional(),
+    health: UPGRADE_CHOICES.health.exactOptional(),
     state: z.enum(['running', 'stopped']).exactOptional(),
     hold: z.boolean().exactOptional(),
     maintenanceWindows: Windows.exactOptional(),

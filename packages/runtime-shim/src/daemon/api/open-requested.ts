@@ -18,6 +18,7 @@ export async function openRequested(body: object, version: string): Promise<Requ
     variant,
     attach,
     parameters,
+    ...choices
   } = readInstallRequest(body);
   const opened = await openTarget(reference, {
     ociLayout,
@@ -34,6 +35,7 @@ export async function openRequested(body: object, version: string): Promise<Requ
       ...(variant === undefined ? {} : { variant }),
       ...(attach === undefined ? {} : { attach }),
       ...(parameters === undefined ? {} : { parameters }),
+      ...choices,
     },
     [Symbol.asyncDispose]: () => opened[Symbol.asyncDispose](),
   };
