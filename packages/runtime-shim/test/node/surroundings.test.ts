@@ -57,7 +57,8 @@ SEC("raw_tp/sched_process_exec") int count(void *ctx) { __u32 zero = 0; return b
       mkdirSync(pins.maps, { recursive: true });
       const loaded = await kernel.load({ name: 'evil', bytes }).catch(() => undefined);
       // libbpf refuses some of these names itself.
-      if (loaded) await pinMaps({ kernel, pins, loaded, plan: NO_MAPS, runningId: undefined }, new UndoList());
+      if (loaded)
+        await pinMaps({ kernel, pins, loaded, plan: NO_MAPS, runningId: undefined, nextId: 1 }, new UndoList());
       const outside = filesIn(sandbox.bpffs).filter((path) => !path.startsWith(`bpfship/${SERVICE}/maps/`));
       expect(outside.filter((path) => !path.endsWith('.debug'))).toEqual([]);
       expect(existsSync('/sys/fs/bpf/evil')).toBe(false);
