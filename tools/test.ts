@@ -4,14 +4,14 @@ import { chmodSync, mkdirSync, mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { debianArchiveProblem } from './machine/debian-archive.ts';
-import { fetchKernel, KERNEL_SERIES } from './machine/kernels.ts';
+import { ARM64_SERIES, fetchKernel, KERNEL_SERIES } from './machine/kernels.ts';
 import { fetchPeer } from './machine/peers.ts';
 import { runVitest } from './machine/run-vitest.ts';
 import { ensureSystemPackages, type SystemPackageName } from './machine/system-packages.ts';
 import { findLeftovers, readTraces, RUN_VARIABLE } from './machine/traces.ts';
 
 // `npm test`: installs what is missing, checks style, types and generated files, runs every test, and looks for what was left behind.
-// Arguments are passed to vitest; `--kernels` boots every kernel instead of two, BPFSHIP_TEST_KERNELS=6.1,7.2 those that it names.
+// Arguments are passed to vitest; `--kernels` boots every kernel instead of two, that of arm64 too, BPFSHIP_TEST_KERNELS=6.1,7.2 those that it names.
 const ROOT = join(import.meta.dirname, '..');
 const PACKAGES: SystemPackageName[] = [
   'clang',
@@ -36,9 +36,9 @@ function say(line: string): void {
 }
 
 /** Installs and fetches; what this machine truly cannot have makes tests skip, which they say themselves. */
-function prepare(kernels: readonly string[]): void {
+function prepare(kernels: readonly string[], arm64: boolean): void {
   try {
-    ensureSystemPackages(PACKAGES, say);
+    ensureSystemPackages(arm64 ? [...PACKAGES, 'qemuArm'] : PACKAGES, say);
   } catch (error) {
     say((error as Error).message);
   }
@@ -47,7 +47,8 @@ function prepare(kernels: readonly string[]): void {
     say(`Debian’s other suites are out of reach: ${problem}`);
     return;
   }
-  for (const kernel of kernels) attempt(`kernel ${kernel}`, () => fetchKernel(kernel));
+  for (const kernel of [...kernels, ...(arm64 ? [ARM64_SERIES] : [])])
+    attempt(`kernel ${kernel}`, () => fetchKernel(kernel));
   for (const peer of ['oras', 'cosign'] as const) attempt(peer, () => fetchPeer(peer));
 }
 
@@ -94,8 +95,9 @@ function runChecks(): { passed: number; failed: number } {
 
 async function main(): Promise<number> {
   const args = process.argv.slice(2);
-  const kernels = chooseKernels(args.includes('--kernels'));
-  prepare(kernels);
+  const all = args.includes('--kernels');
+  const kernels = chooseKernels(all);
+  prepare(kernels, all);
   const checks = runChecks();
   const folder = mkdtempSync(join(tmpdir(), 'bpfship-test-'));
   try {
@@ -109,7 +111,12 @@ async function main(): Promise<number> {
       root: ROOT,
       args: args.filter((arg) => arg !== '--kernels'),
       folder,
-      env: { BPFSHIP_TEST_KERNELS: kernels.join(','), TMPDIR: scope.temporary, [RUN_VARIABLE]: scope.run },
+      env: {
+        BPFSHIP_TEST_KERNELS: kernels.join(','),
+        ...(all ? { BPFSHIP_TEST_ARM64: '1' } : {}),
+        TMPDIR: scope.temporary,
+        [RUN_VARIABLE]: scope.run,
+      },
     });
     const left = await findLeftovers(before, scope);
     for (const trace of left) console.log(`Left behind: ${trace}`);

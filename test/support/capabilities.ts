@@ -5,7 +5,7 @@ import { debianArchiveProblem } from '../../tools/machine/debian-archive.ts';
 import { hasCommand } from '../../tools/machine/system-packages.ts';
 
 /** What a machine may lack. */
-export type Capability = 'root' | 'bpf' | 'netns' | 'qemu' | 'debian-archive' | 'docker-registry';
+export type Capability = 'root' | 'bpf' | 'netns' | 'qemu' | 'qemu-arm64' | 'debian-archive' | 'docker-registry';
 
 const isRoot = (): boolean => process.getuid?.() === 0;
 
@@ -20,6 +20,10 @@ const PROBLEMS: Record<Capability, () => string | undefined> = {
     return hasCommand('qemu-system-x86_64') && hasCommand('busybox') && hasCommand('cpio')
       ? undefined
       : 'qemu, busybox or cpio is not installed';
+  },
+  'qemu-arm64': () => {
+    const missing = ['qemu-system-aarch64', 'busybox', 'cpio', 'npm'].filter((name) => !hasCommand(name));
+    return missing.length > 0 ? `not installed: ${missing.join(', ')}` : undefined;
   },
   'debian-archive': () => debianArchiveProblem(),
   'docker-registry': () => (hasCommand('docker-registry') ? undefined : 'docker-registry is not installed'),

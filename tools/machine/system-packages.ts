@@ -53,6 +53,11 @@ export const SYSTEM_PACKAGES = {
   },
   bpftool: { name: 'bpftool', isPresent: () => runs('bpftool', 'version'), debian: BPFTOOL },
   iproute2: { name: 'ip', isPresent: () => hasCommand('ip'), debian: ['iproute2'] },
+  qemuArm: {
+    name: 'qemu for arm64',
+    isPresent: () => hasCommand('qemu-system-aarch64'),
+    debian: ['qemu-system-arm'],
+  },
   qemu: { name: 'qemu', isPresent: () => hasCommand('qemu-system-x86_64'), debian: ['qemu-system-x86'] },
   busybox: { name: 'busybox', isPresent: () => hasCommand('busybox'), debian: ['busybox-static'] },
   cpio: { name: 'cpio', isPresent: () => hasCommand('cpio'), debian: ['cpio'] },
