@@ -119,3 +119,4 @@ export { openNode, type OpenNodeOptions } from './open-node.ts';
 export { ShimError, type ShimErrorCode } from './shim-error.ts';
 export { readVariantLayer } from './variant-layer/read-variant-layer.ts';
 export { VariantLayerError, type VariantLayerErrorCode } from './variant-layer/variant-layer-error.ts';
+export { type IteratorOutput, readIterators } from './node/read-iterators.ts';

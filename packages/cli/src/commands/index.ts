@@ -10,6 +10,7 @@ import { createGenerateKeyPairCommand } from './generate-key-pair.ts';
 import { createHubCommand } from './hub.ts';
 import { createInspectCommand } from './inspect.ts';
 import { createInstallCommand, createUpgradeCommand } from './install.ts';
+import { createIterateCommand } from './iterate.ts';
 import { createLoginCommand, createLogoutCommand } from './login.ts';
 import { createLogsCommand } from './logs.ts';
 import { createMapsCommand } from './maps.ts';
@@ -58,6 +59,7 @@ export const commands: readonly CommandEntry[] = [
   { group: 'Node', create: createStatusCommand },
   { group: 'Node', create: createLogsCommand },
   { group: 'Node', create: createMapsCommand },
+  { group: 'Node', create: createIterateCommand },
   { group: 'Node', create: createMetricsCommand },
   { group: 'Node', create: createTopCommand },
   { group: 'Node', create: createUpgradeCommand },

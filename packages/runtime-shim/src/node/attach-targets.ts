@@ -67,7 +67,9 @@ export function checkAttachTargets(variant: Pick<Variant, 'programs' | 'maps'>, 
     if (program.hook === 'xdp') takePlace(name, hook, place, taken);
     const { cgroupPath, binaryPath, netnsPath } = target;
     checkPath(name, 'cgroup', cgroupPath, 'Cgroups are folders: "mount -t cgroup2" shows where.');
-    checkPath(name, 'binary', binaryPath, 'Name the executable or library with its whole path.');
+    // A name without a folder is looked for when the program is attached.
+    const binary = binaryPath?.includes('/') ? binaryPath : undefined;
+    checkPath(name, 'binary', binary, 'Name the executable or library with its whole path.');
     checkPath(
       name,
       'network namespace',

@@ -1,9 +1,21 @@
 import { execFileSync } from 'node:child_process';
 import { describe, expect, it, onTestFinished } from 'vitest';
 import { hitCounter } from '../support/hit-counter.ts';
+import { readIterators } from '../../src/node/read-iterators.ts';
 import { createSandbox, IS_ROOT } from '../support/sandbox.ts';
 import { packServices } from '../support/test-service.ts';
 import { layCable } from '../support/virtual-cable.ts';
+
+const ITERATOR = `struct seq_file;
+struct bpf_iter_meta { struct seq_file *seq; } __attribute__((preserve_access_index));
+struct bpf_iter__task { struct bpf_iter_meta *meta; } __attribute__((preserve_access_index));
+SEC("iter/task") int tasks(struct bpf_iter__task *ctx)
+{
+	static const char text[] = "a task\\n";
+	bpf_seq_write(ctx->meta->seq, text, sizeof(text) - 1);
+	return 0;
+}
+`;
 
 /** C of further programs that count in the same map. */
 function further(section: string, name: string, result: number): string {
@@ -27,7 +39,7 @@ describe.skipIf(!IS_ROOT)('a service with programs of many types', () => {
       further('raw_tp', 'raw', 0) +
       further('tp_btf', 'loaded', 0) +
       further('socket', 'filter', 0) +
-      further('iter/task', 'tasks', 0) +
+      ITERATOR +
       further('syscall', 'called', 0) +
       further('xdp/devmap', 'forwarded', 2);
     const packed = await packServices(
@@ -60,6 +72,9 @@ describe.skipIf(!IS_ROOT)('a service with programs of many types', () => {
     expect(status.state).toBe('attached');
     const ways = status.programs.map(({ name, link }) => [name, link?.way]);
     expect(Object.fromEntries(ways)).toMatchObject({ filter: 'holder', hit: 'link', tasks: 'link' });
+    const [tasks] = await readIterators(status, 'tasks');
+    expect(Buffer.from(tasks?.bytes ?? []).toString()).toContain('a task');
+    await expect(readIterators(status, 'raw')).rejects.toMatchObject({ code: 'ERR_SHIM_NO_ITERATOR' });
     await node.uninstall({ service: 'test-service' });
     expect(sandbox.pins()).toEqual([]);
   });
