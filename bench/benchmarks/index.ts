@@ -2,8 +2,9 @@ import type { Benchmark } from './benchmark.ts';
 import { decide } from './decide.ts';
 import { install } from './install.ts';
 import { shim } from './shim.ts';
+import { stub } from './stub.ts';
 import { transfer } from './transfer.ts';
 import { verify } from './verify.ts';
 
 /** All benchmarks, in the order in which they run and are shown. */
-export const BENCHMARKS: readonly Benchmark[] = [install, transfer, verify, decide, shim];
+export const BENCHMARKS: readonly Benchmark[] = [install, transfer, verify, decide, shim, stub];

@@ -2,7 +2,7 @@ import { mkdir, readdir, readFile } from 'node:fs/promises';
 import { arch } from 'node:os';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
-import { copy, OciLayoutStore, Repository } from '@bpfship/oras-client';
+import { copy, Repository } from '@bpfship/oras-client';
 import { packServices } from '../../packages/runtime-shim/test/support/test-service.ts';
 import { whyNotHere } from '../../tools/demo/capability.ts';
 import { mountBpfFileSystem } from '../support/bpf-file-system.ts';

@@ -1,5 +1,5 @@
 /** Unit of a measured value. `percent` and ratios are computed by readers, never stored. */
-export type Unit = 'ms' | 'µs' | 'MiB' | 'bytes' | 'requests';
+export type Unit = 'ms' | 'µs' | 'ns' | 'MiB' | 'bytes' | 'requests';
 
 /** One thing that was measured several times. */
 export interface Series {

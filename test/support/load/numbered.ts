@@ -121,6 +121,26 @@ SEC("raw_tp/sys_enter") int ${program}(struct bpf_raw_tracepoint_args *ctx)
 `;
 }
 
+/**
+ * As {@link numberedRawTracepoint}, where the system call's function is entered (x86-64): it gets the address of the registers, which a
+ * kprobe finds in rdi and fentry as its first argument.
+ */
+export function numberedFunction(slot: number, mark: number, how: 'kprobe' | 'fentry'): string {
+  return `${countNumbered(slot)}
+SEC("${how}/__x64_sys_getppid") int numbered(__u64 *ctx)
+{
+	__u64 number = 0, mark = 0;
+	void *registers = (void *)ctx[${how === 'kprobe' ? 14 : 0}];
+	bpf_probe_read_kernel(&mark, sizeof(mark), registers + 104);
+	if (mark != ${mark})
+		return 0;
+	bpf_probe_read_kernel(&number, sizeof(number), registers + 112);
+	note(number);
+	return 0;
+}
+`;
+}
+
 /** As {@link numberedRawTracepoint}, by the tracepoint (include/trace/events/syscalls.h, sys_enter). */
 export function numberedTracepoint(slot: number, mark: number, program = 'numbered'): string {
   return `${countNumbered(slot)}

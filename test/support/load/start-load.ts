@@ -12,10 +12,10 @@ export interface Load extends AsyncDisposable {
   resume(): void;
 }
 
-/** Compiles a source of this folder. @returns the program's path. */
+/** Compiles a source of this folder, on its own for machines without its libraries too. @returns the program's path. */
 export function compileLoad(name: 'packets' | 'calls' | 'datagrams', folder: string): string {
   const program = join(folder, name);
-  execFileSync('gcc', ['-O2', '-o', program, join(import.meta.dirname, `${name}.c`)], {
+  execFileSync('gcc', ['-O2', '-static', '-o', program, join(import.meta.dirname, `${name}.c`)], {
     stdio: ['ignore', 'ignore', 'inherit'],
   });
   return program;
