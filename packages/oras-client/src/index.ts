@@ -39,6 +39,7 @@ export { isNotFound, OciError, type OciErrorCode, type OciErrorDetails } from '.
 export { type OpenedTarget, openTarget, type OpenTargetOptions, requireReference } from './open-target.ts';
 export { buildManifest, packManifest, type PackOptions, pushBytes } from './pack.ts';
 export { formatReference, isLoopback, parseLayoutReference, parseReference, type Reference } from './reference.ts';
+export { type SharedConnections, shareConnections } from './remote/connections.ts';
 export type { RemoteOptions, RequestEvent } from './remote/options.ts';
 export { pingRegistry, Repository } from './remote/repository.ts';
 export type { TagList, TagOptions } from './remote/tags.ts';

@@ -13,6 +13,8 @@ export interface DockerCredentialOptions {
   configFile?: string;
   /** Default `process.env`. */
   env?: Environment;
+  /** Reads each file only once, for a source that is used for many repositories and not for long. Default false. */
+  readOnce?: boolean;
 }
 
 /** Docker Hub's key in credential stores. */
@@ -43,6 +45,13 @@ export function dockerConfigFile(env: Environment = process.env): string {
  */
 export function dockerCredentials(options: DockerCredentialOptions = {}): CredentialSource {
   const env = options.env ?? process.env;
+  const files = new Map<string, ReturnType<typeof readConfigFile>>();
+  const read = (path: string): ReturnType<typeof readConfigFile> => {
+    if (!options.readOnce) return readConfigFile(path);
+    const known = files.get(path) ?? readConfigFile(path);
+    files.set(path, known);
+    return known;
+  };
   return {
     async find(registry, repository) {
       const inline = options.configFile === undefined ? env['DOCKER_AUTH_CONFIG'] : undefined;
@@ -56,7 +65,7 @@ export function dockerCredentials(options: DockerCredentialOptions = {}): Creden
         if (found) return found;
       }
       for (const path of credentialFiles(options)) {
-        const config = await readConfigFile(path);
+        const config = await read(path);
         const found = config && (await findInConfig({ config, path, env }, registry, repository));
         if (found) return found;
       }

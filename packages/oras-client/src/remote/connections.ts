@@ -14,6 +14,22 @@ export interface Connections {
   close(): Promise<void>;
 }
 
+/** Connections that are opened with the first request, and that several repositories use. */
+export interface SharedConnections extends AsyncDisposable {
+  open(): Promise<Connections>;
+}
+
+/** Connections to be shared by many repositories, mostly of few registries: opening a connection costs more than a request. */
+export function shareConnections(options: Pick<RemoteOptions, 'ca' | 'idleTimeoutMs'> = {}): SharedConnections {
+  let opened: Promise<Connections> | undefined;
+  return {
+    open: () => (opened ??= openConnections(options)),
+    async [Symbol.asyncDispose]() {
+      await (await opened)?.close();
+    },
+  };
+}
+
 /** Loads undici and makes the pools. undici takes a while to load, so this is done with the first request. */
 export async function openConnections(options: RemoteOptions): Promise<Connections> {
   const { Agent, EnvHttpProxyAgent, request } = await import('undici');

@@ -78,7 +78,7 @@ export class HttpClient {
   async close(): Promise<void> {
     const connections = this.#connections;
     this.#connections = undefined;
-    await (await connections)?.close();
+    if (this.#options.connections === undefined) await (await connections)?.close();
   }
 
   async #sendOnce(request: HttpRequest): Promise<HttpResponse> {
@@ -104,7 +104,7 @@ export class HttpClient {
   }
 
   async #exchange(request: HttpRequest): Promise<HttpResponse> {
-    this.#connections ??= openConnections(this.#options);
+    this.#connections ??= this.#options.connections?.open() ?? openConnections(this.#options);
     const connections = await this.#connections;
     const { body, bodySize, method, url, signal } = request;
     const response = await connections.request(url, {

@@ -1,3 +1,4 @@
+import type { SharedConnections } from './connections.ts';
 import type { CredentialSource } from '../credentials/credential.ts';
 
 /** What is told of every HTTP exchange. URLs carry no secrets. */
@@ -23,6 +24,8 @@ export interface RemoteOptions {
   ca?: string;
   /** Milliseconds without a byte before a transfer is given up. Default 30,000. */
   idleTimeoutMs?: number;
+  /** Connections that several repositories share, from `shareConnections`; who made them closes them. Then `ca` and `idleTimeoutMs` are theirs. Default: its own. */
+  connections?: SharedConnections;
   onRequest?: (event: RequestEvent) => void;
   /** Warnings that the registry sends (RFC 9111 `Warning: 299`). */
   onWarning?: (text: string) => void;

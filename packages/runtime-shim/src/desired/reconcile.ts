@@ -1,6 +1,6 @@
-import type { RemoteOptions } from '@bpfship/oras-client';
+import { dockerCredentials, type RemoteOptions, type SharedConnections, shareConnections } from '@bpfship/oras-client';
 import type { InstallOptions, InstallResult } from '../node/node-options.ts';
-import type { InstalledService } from '../node/installed.ts';
+import type { InstalledService, NodeSurvey } from '../node/installed.ts';
 import type { ShimNode } from '../node/shim-node.ts';
 import { Backoff } from './backoff.ts';
 import type { DesiredService, DesiredState } from './desired-schema.ts';
@@ -53,10 +53,12 @@ export class Reconciler {
       reports.push(one);
       options.onReport?.(one);
     };
-    const remote = await this.#remoteOf(desired);
-    const repaired = await this.#repair(options, report);
-    const installed = new Map((await this.#node.installed()).map((service) => [service.name, service]));
-    await using sources = new Sources(this.#memories, remote);
+    const survey = await this.#node.survey();
+    const repaired = await this.#repair(survey, options, report);
+    const services = repaired.size === 0 ? survey.installed : await this.#node.installed();
+    const installed = new Map(services.map((service) => [service.name, service]));
+    await using connections = shareConnections(connectionOptions(desired));
+    await using sources = new Sources(this.#memories, this.#remoteOf(desired, connections));
     const looks = await inParallel(desired.services, (service) =>
       this.#look({ desired, service, installed: installed.get(service.name), sources, options }),
     );
@@ -76,20 +78,25 @@ export class Reconciler {
     };
   }
 
-  async #remoteOf({ registries = {} }: DesiredState): Promise<RemoteOptions> {
-    const { plainHttp, ca, configFile } = registries;
+  #remoteOf({ registries = {} }: DesiredState, connections: SharedConnections): RemoteOptions {
+    const { plainHttp, configFile } = registries;
     return {
+      credentials: dockerCredentials({ readOnce: true, ...(configFile === undefined ? {} : { configFile }) }),
       ...this.#remote,
+      connections,
       ...(plainHttp === undefined ? {} : { plainHttp }),
-      ...(ca === undefined ? {} : { ca }),
-      ...(configFile === undefined ? {} : { credentials: await credentialsOf(configFile) }),
     };
   }
 
   /** What somebody detached by hand, or a start of the machine, comes first: it needs no registry. */
-  async #repair(options: ReconcileOptions, report: (report: ServiceReport) => void): Promise<Set<string>> {
-    const told = await this.#followPatterns(options, report);
-    for (const name of await this.#node.incomplete()) {
+  async #repair(
+    { incomplete, changedPatterns }: NodeSurvey,
+    options: ReconcileOptions,
+    report: (report: ServiceReport) => void,
+  ): Promise<Set<string>> {
+    const told = await this.#followPatterns(changedPatterns, options, report);
+    for (const name of incomplete) {
+      if (told.has(name)) continue;
       options.signal?.throwIfAborted();
       if (!this.#isDue(`restore ${name}`, options)) continue;
       told.add(name);
@@ -123,9 +130,13 @@ export class Reconciler {
   }
 
   /** Interfaces and cgroups that came or went, for targets that are patterns. */
-  async #followPatterns(options: ReconcileOptions, report: (report: ServiceReport) => void): Promise<Set<string>> {
+  async #followPatterns(
+    changed: NodeSurvey['changedPatterns'],
+    options: ReconcileOptions,
+    report: (report: ServiceReport) => void,
+  ): Promise<Set<string>> {
     const told = new Set<string>();
-    for (const { service, targets } of await this.#node.changedPatterns()) {
+    for (const { service, targets } of changed) {
       options.signal?.throwIfAborted();
       if (this.#patterns.get(service) === targets || !this.#isDue(`attach ${service}`, options)) continue;
       told.add(service);
@@ -312,9 +323,8 @@ function describeOffer({ location, reference, digest }: Offer): NonNullable<Serv
   };
 }
 
-async function credentialsOf(configFile: string): Promise<NonNullable<RemoteOptions['credentials']>> {
-  const { dockerCredentials } = await import('@bpfship/oras-client');
-  return dockerCredentials({ configFile });
+function connectionOptions({ registries = {} }: DesiredState): Pick<RemoteOptions, 'ca'> {
+  return registries.ca === undefined ? {} : { ca: registries.ca };
 }
 
 /** Keeps the order. */

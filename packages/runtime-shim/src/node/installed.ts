@@ -1,6 +1,9 @@
 import { type AttachTarget, type AttachTargets, isPattern } from '@bpfship/portability';
+import type { Kernel } from '../kernel/kernel.ts';
 import type { ParameterValues } from './parameters.ts';
+import type { ServicePins } from './pins.ts';
 import { resolveTargets, withoutPatterns } from './resolve-targets.ts';
+import { linkPinOf } from './stubs/stub-pins.ts';
 import { currentGeneration, type ServiceState } from './state-schema.ts';
 
 /** A service as the state has it; whether it is in the kernel is another question. */
@@ -39,11 +42,47 @@ export function describeInstalled(state: ServiceState): InstalledService {
   };
 }
 
+/** A look at all services of a node. */
+export interface NodeSurvey {
+  installed: InstalledService[];
+  /** Names of those that should run and are not wholly in the kernel. */
+  incomplete: string[];
+  /** Those whose patterns match something else than what they are attached to, and what that is, in one line. */
+  changedPatterns: { service: string; targets: string }[];
+}
+
+/** Looks at all services at once, with one question to the kernel. */
+export async function surveyNode(
+  kernel: Kernel,
+  states: readonly ServiceState[],
+  pinsOf: (service: string) => ServicePins,
+): Promise<NodeSurvey> {
+  const wanted = states.flatMap((state) => {
+    if (state.stopped) return [];
+    const { id, programs } = currentGeneration(state);
+    const pins = pinsOf(state.name);
+    return programs.map((program) => ({ service: state.name, pin: linkPinOf(pins, id, program) }));
+  });
+  const links = wanted.length === 0 ? [] : await kernel.inspectPins(wanted.map(({ pin }) => pin));
+  const gone = wanted.filter((_one, i) => {
+    const link = links[i];
+    return link?.kind !== 'link' || link.dead;
+  });
+  return {
+    installed: states.map(describeInstalled),
+    incomplete: [...new Set(gone.map(({ service }) => service))],
+    changedPatterns: states.flatMap((state) => {
+      const targets = changedPattern(state);
+      return targets === undefined ? [] : [{ service: state.name, targets }];
+    }),
+  };
+}
+
 /**
  * What the patterns of a service match now, in one line, where that is not what its programs are attached to; `undefined` where nothing has changed,
  * or it has no patterns.
  */
-export function changedPattern(state: ServiceState): string | undefined {
+function changedPattern(state: ServiceState): string | undefined {
   const { attach, programs } = currentGeneration(state);
   if (state.stopped || !targetsIn(attach).some((target) => placesOf(target).some(isPattern))) return undefined;
   const wanted = new Set(targetsIn(withoutPatterns(resolveTargets(attach))).flatMap(placesOf));

@@ -39,7 +39,7 @@ import type {
   RollbackOptions,
   UpgradeOptions,
 } from './node-options.ts';
-import { changedPattern, describeInstalled, type InstalledService } from './installed.ts';
+import { describeInstalled, type InstalledService, type NodeSurvey, surveyNode } from './installed.ts';
 import { withNodeLock } from './node-lock.ts';
 import { type ServicePins, servicePins } from './pins.ts';
 import { type Prefetched, prefetchVariants } from './prefetch.ts';
@@ -49,7 +49,6 @@ import { recover } from './recover.ts';
 import { lookAt, restoreFailed, restoreService, type RestoredService } from './restore.ts';
 import { rollBack } from './roll-back.ts';
 import { describeStatus, type ServiceStatus, type ServiceSummary, summarize } from './status.ts';
-import { linkPinOf } from './stubs/stub-pins.ts';
 import { StateFiles } from './state-files.ts';
 import { currentGeneration, type Generation, generationOf, type ServiceState } from './state-schema.ts';
 import { StepTimer } from './steps.ts';
@@ -237,28 +236,10 @@ export class ShimNode implements AsyncDisposable {
     return (await this.#states.all()).map(describeInstalled);
   }
 
-  /** Services whose patterns match something else than what they are attached to, and what that is, in one line. {@link setTargets} brings them there. */
-  async changedPatterns(): Promise<{ service: string; targets: string }[]> {
-    return (await this.#states.readable()).flatMap((state) => {
-      const targets = changedPattern(state);
-      return targets === undefined ? [] : [{ service: state.name, targets }];
-    });
-  }
-
-  /** Names of services that should run and are not wholly in the kernel: one question to the kernel for all. What has a damaged state is left out. */
-  async incomplete(): Promise<string[]> {
-    const wanted = (await this.#states.readable()).flatMap((state) => {
-      if (state.stopped) return [];
-      const { id, programs } = currentGeneration(state);
-      const pins = this.#pins(state.name);
-      return programs.map((program) => ({ service: state.name, pin: linkPinOf(pins, id, program) }));
-    });
-    const links = await this.#kernel.inspectPins(wanted.map(({ pin }) => pin));
-    const gone = wanted.filter((_one, i) => {
-      const link = links[i];
-      return link?.kind !== 'link' || link.dead;
-    });
-    return [...new Set(gone.map(({ service }) => service))];
+  /** What is installed, what of it is not wholly in the kernel, and whose patterns match something else: one question to the kernel for all. */
+  async survey(): Promise<NodeSurvey> {
+    const states = await this.#states.unchanged();
+    return surveyNode(this.#kernel, states, (service) => this.#pins(service));
   }
 
   /** One service, as it really is in the kernel. */

@@ -10,11 +10,15 @@ import { type ServiceState, ServiceStateSchema } from './state-schema.ts';
 /** State of one service is read up to this size. */
 const MAX_STATE_SIZE: number = 4 * 1024 * 1024;
 
+/** Times of file systems are as coarse as this, in milliseconds. */
+const RACY_MS = 2_000;
+
 /** The node's state on disk: one file for each service, replaced in one step. */
 export class StateFiles {
   readonly #folder: string;
   /** What was read, for as long as the file is the same: it is replaced and never changed. */
   readonly #known = new Map<string, { stamp: string; state: ServiceState }>();
+  #list: { stamp: string; states: ServiceState[] } | undefined;
 
   constructor(stateDir: string) {
     this.#folder = join(stateDir, 'services');
@@ -98,10 +102,27 @@ export class StateFiles {
       .sort();
   }
 
-  /** The states that can be read. */
-  async readable(): Promise<ServiceState[]> {
-    const states = await Promise.all((await this.names()).map((name) => this.read(name).catch(() => undefined)));
-    return states.filter((state) => state !== undefined);
+  /**
+   * The states that can be read, for who looks often: every change replaces a file, which the folder's time of change tells, so that one look at the
+   * folder is enough. A file that somebody damages in its place is seen by {@link read} and {@link all}.
+   */
+  async unchanged(): Promise<ServiceState[]> {
+    const stamp = this.#folderStamp();
+    if (stamp !== undefined && this.#list?.stamp === stamp) return this.#list.states;
+    const read = await Promise.all((await this.names()).map((name) => this.read(name).catch(() => undefined)));
+    const states = read.filter((state) => state !== undefined);
+    this.#list = stamp === undefined || read.includes(undefined) ? undefined : { stamp, states };
+    return states;
+  }
+
+  /** Absent where the folder was changed so short ago that its time may not tell the next change. */
+  #folderStamp(): string | undefined {
+    try {
+      const { ino, mtimeNs, mtimeMs } = statSync(this.#folder, { bigint: true });
+      return Math.abs(Date.now() - Number(mtimeMs)) < RACY_MS ? undefined : `${ino} ${mtimeNs}`;
+    } catch {
+      return undefined;
+    }
   }
 
   /** Every service's state. @throws {ShimError} as {@link read}. */

@@ -49,6 +49,9 @@ export const COMMAND = {
 } as const;
 
 const EPERM = 1;
+const EAGAIN = 11;
+/** As often as libbpf (bpf.c, PROG_LOAD_ATTEMPTS). */
+const LOAD_ATTEMPTS = 5;
 /** include/uapi/asm-generic/resource.h */
 const RLIMIT_MEMLOCK = 8;
 /** Size of the attribute that is passed: zeros beyond what an older kernel knows are accepted by it. */
@@ -100,8 +103,13 @@ export class Bpf {
   }
 
   #callOnce(command: number, attr: Buffer): number {
-    const result = this.native.syscall(this.#number, command, attr, attr.length);
-    return result < 0 ? -this.native.errno() : result;
+    for (let attempt = 1; ; attempt++) {
+      const result = this.native.syscall(this.#number, command, attr, attr.length);
+      if (result >= 0) return result;
+      const error = -this.native.errno();
+      // A signal that waits ends the verifier (kernel/bpf/verifier.c, do_check); libbpf tries again as well.
+      if (error !== -EAGAIN || command !== COMMAND.programLoad || attempt >= LOAD_ATTEMPTS) return error;
+    }
   }
 
   /** Kernels before 5.11 count maps and programs as locked memory; libbpf does the same before it loads. @returns whether to try again. */
