@@ -36,7 +36,12 @@ export function createVerifyCommand(getContext: GetContext): Command {
       );
     await using opened = await openReference(reference, values, context);
     const subject = await opened.target.resolve(requireReference(opened), { signal: context.signal });
-    const verification = await verifyArtifact({ target: opened.target, subject, policy, signal: context.signal });
+    const { bundle: _bundle, ...verification } = await verifyArtifact({
+      target: opened.target,
+      subject,
+      policy,
+      signal: context.signal,
+    });
     const lines = verification.checks.map(({ name, detail }) => `  - ${name}${detail ? `: ${detail}` : ''}`);
     context.printer.result({
       text: `Verified ${opened.location}@${subject.digest}\nSigned by key ${verification.signer.hint}\nChecks made:\n${lines.join('\n')}`,
