@@ -17,6 +17,9 @@ int main(void)
 {
 	unsigned long calls = 0;
 	signal(SIGTERM, end);
+	/* It does not outlive its test, whatever ends that. */
+	prctl(PR_SET_PDEATHSIG, SIGKILL);
+	alarm(600);
 	prctl(PR_SET_NAME, "bpfshipcalls");
 	printf("ready\\n");
 	fflush(stdout);
