@@ -1,5 +1,6 @@
 import type { Benchmark } from './benchmark.ts';
 import { decide } from './decide.ts';
+import { events } from './events.ts';
 import { install } from './install.ts';
 import { shim } from './shim.ts';
 import { stub } from './stub.ts';
@@ -7,4 +8,4 @@ import { transfer } from './transfer.ts';
 import { verify } from './verify.ts';
 
 /** All benchmarks, in the order in which they run and are shown. */
-export const BENCHMARKS: readonly Benchmark[] = [install, transfer, verify, decide, shim, stub];
+export const BENCHMARKS: readonly Benchmark[] = [install, transfer, verify, decide, shim, stub, events];
