@@ -1,36 +1,19 @@
-import { rmSync } from 'node:fs';
 import type { OciLayoutStore, ReadOnlyTarget } from '@bpfship/oras-client';
-import { listInstalledKernels } from '../facts/installed-kernels.ts';
 import type { AttachTargets } from '@bpfship/portability';
-import { join } from 'node:path';
+import { listInstalledKernels } from '../facts/installed-kernels.ts';
 import type { Kernel } from '../kernel/kernel.ts';
-import { EventHub } from '../observe/events/event-hub.ts';
-import {
-  type GenerationStreams,
-  joinServiceFeed,
-  openServiceFeed,
-  type ServiceFeedContext,
-} from '../observe/events/service-feed.ts';
 import type { ServiceEvent } from '../observe/events/service-event.ts';
-import { type OpenHub, SharedHubs } from '../observe/events/shared-hubs.ts';
-import { streamSources } from '../observe/events/stream-sources.ts';
-import { hasEntries, type MapEntry } from '../observe/maps/map-contents.ts';
-import { findMap, readMaps, type ReadMapsOptions, type ServiceMap } from '../observe/maps/read-maps.ts';
+import type { OpenHub } from '../observe/events/shared-hubs.ts';
+import type { MapEntry } from '../observe/maps/map-contents.ts';
+import type { ReadMapsOptions, ServiceMap } from '../observe/maps/read-maps.ts';
 import type { MetricFamily } from '../observe/metrics/metric-family.ts';
-import {
-  type MeasuredProgram,
-  type MeasuredService,
-  measurePrograms,
-  serviceMetrics,
-} from '../observe/metrics/service-metrics.ts';
+import type { MeasuredProgram } from '../observe/metrics/service-metrics.ts';
 import { type EventReader, openEventReader } from '../observe/reader/open-event-reader.ts';
-import { ShimError } from '../shim-error.ts';
 import { bringUp, type BringUpContext } from './bring-up.ts';
-import { ensureBpffs, releaseBpffs } from './bpffs.ts';
+import { ensureBpffs } from './bpffs.ts';
+import { alreadyInstalled, leaveNoFolders, messageOf, withoutEmpty, wrongService } from './change-errors.ts';
 import { collectGarbage } from './collect-garbage.ts';
-import { isWatched } from './health/generation-health.ts';
-import { concludeHealth, type GateOptions, unhealthy, watchGeneration } from './health/health-gate.ts';
-import type { HealthReport } from './health/watch-health.ts';
+import { type Gate, passGate, recheckGates } from './health/pass-gate.ts';
 import type {
   ChangeOptions,
   InstallOptions,
@@ -41,6 +24,7 @@ import type {
 } from './node-options.ts';
 import { describeInstalled, type InstalledService, type NodeSurvey, surveyNode } from './installed.ts';
 import { withNodeLock } from './node-lock.ts';
+import { NodeReading } from './node-reading.ts';
 import { type ServicePins, servicePins } from './pins.ts';
 import { type Prefetched, prefetchVariants } from './prefetch.ts';
 import { type PreparedPackage, preparePackage } from './prepare.ts';
@@ -50,9 +34,9 @@ import { lookAt, restoreFailed, restoreService, type RestoredService } from './r
 import { rollBack } from './roll-back.ts';
 import { describeStatus, type ServiceStatus, type ServiceSummary, summarize } from './status.ts';
 import { StateFiles } from './state-files.ts';
-import { currentGeneration, type Generation, generationOf, type ServiceState } from './state-schema.ts';
+import { currentGeneration, type Generation, type ServiceState } from './state-schema.ts';
 import { StepTimer } from './steps.ts';
-import { readStoredObject, readStoredPackage } from './stored-package.ts';
+import { readStoredPackage } from './stored-package.ts';
 import { uninstallService } from './uninstall.ts';
 
 /** A node: services as generations, in a state folder and in the kernel. One process changes it at a time. */
@@ -61,15 +45,21 @@ export class ShimNode implements AsyncDisposable {
   readonly #folders: NodeFolders;
   readonly #store: OciLayoutStore;
   readonly #states: StateFiles;
-  readonly #reader: EventReader;
-  readonly #hubs = new SharedHubs((service) => openServiceFeed(this.#feedContext(service)));
+  readonly #reading: NodeReading;
 
   constructor(kernel: Kernel, folders: NodeFolders, store: OciLayoutStore, reader: EventReader = openEventReader()) {
     this.#kernel = kernel;
     this.#folders = folders;
     this.#store = store;
-    this.#reader = reader;
     this.#states = new StateFiles(folders.stateDir);
+    this.#reading = new NodeReading({
+      kernel,
+      store,
+      reader,
+      states: this.#states,
+      stateDir: folders.stateDir,
+      pins: (service) => this.#pins(service),
+    });
   }
 
   /**
@@ -86,7 +76,7 @@ export class ShimNode implements AsyncDisposable {
       if (state) throw alreadyInstalled(state);
       return bringUp(context, prepared, options, undefined, timer);
     });
-    return this.#withPrefetched(await this.#passGate(result, options, timer), options, timer);
+    return this.#withPrefetched(await passGate(this.#gate, result, options, timer), options, timer);
   }
 
   /** Switches an installed service to another package. Maps keep their contents; where anything fails, the running version stays. */
@@ -110,7 +100,7 @@ export class ShimNode implements AsyncDisposable {
       const agreed = current.id === expected.id ? prepared : await prepare(current);
       return bringUp(context, agreed, { ...options, attach }, state, timer);
     });
-    return this.#withPrefetched(await this.#passGate(result, options, timer), options, timer);
+    return this.#withPrefetched(await passGate(this.#gate, result, options, timer), options, timer);
   }
 
   /** Goes back to a generation that the node already had, from the local store and without a network. */
@@ -150,19 +140,7 @@ export class ShimNode implements AsyncDisposable {
    * @returns what was done, a line each.
    */
   async recheckHealth(options: { signal?: AbortSignal } = {}): Promise<string[]> {
-    const lines: string[] = [];
-    for (const state of await this.#states.all()) {
-      const { id, health } = currentGeneration(state);
-      if (health?.verdict !== 'pending' || isWatched(health) || state.stopped) continue;
-      try {
-        const { verdict } = await this.#watch(state.name, id, { ...options, timer: new StepTimer(undefined) });
-        lines.push(`${state.name}: generation ${id} is ${verdict}`);
-      } catch (error) {
-        if (!(error instanceof ShimError)) throw error;
-        lines.push(error.message);
-      }
-    }
-    return lines;
+    return recheckGates(this.#gate, await this.#states.all(), options);
   }
 
   /** Detaches a service, removes its pins, and forgets it. */
@@ -256,56 +234,37 @@ export class ShimNode implements AsyncDisposable {
    * @throws {ShimError} `ERR_SHIM_NO_EVENTS`, `ERR_SHIM_PINS_MISSING`; {BpfObjectError} where a stream's type is not in the object's BTF.
    */
   openEvents(service: string): Promise<OpenHub> {
-    return this.#hubs.open(service);
+    return this.#reading.openEvents(service);
   }
 
   /** The same, where somebody reads them already: in this process, or in another one. Undefined where nobody does. */
-  async joinEvents(service: string): Promise<OpenHub | undefined> {
-    const shared = await this.#hubs.join(service);
-    if (shared) return shared;
-    const feed = await joinServiceFeed(this.#feedContext(service));
-    if (!feed) return undefined;
-    const hub = new EventHub(feed);
-    return { hub, [Symbol.asyncDispose]: () => hub[Symbol.asyncDispose]() };
+  joinEvents(service: string): Promise<OpenHub | undefined> {
+    return this.#reading.joinEvents(service);
   }
 
   /** The service's events, decoded by BTF, until the signal aborts. */
-  async *events(service: string, { signal }: { signal: AbortSignal }): AsyncGenerator<ServiceEvent> {
-    const opened = await this.openEvents(service);
-    try {
-      yield* opened.hub.subscribe({ signal }).events();
-    } finally {
-      await opened[Symbol.asyncDispose]();
-    }
+  events(service: string, options: { signal: AbortSignal }): AsyncGenerator<ServiceEvent> {
+    return this.#reading.events(service, options);
   }
 
   /** What is in the service's maps, decoded by BTF. @throws {ShimError} `ERR_SHIM_NO_MAP`, `ERR_SHIM_PINS_MISSING`. */
-  async maps(service: string, options: ReadMapsOptions = {}): Promise<ServiceMap[]> {
-    return readMaps(this.#kernel, (await this.#installed(service)).installed, options);
+  maps(service: string, options: ReadMapsOptions = {}): Promise<ServiceMap[]> {
+    return this.#reading.maps(service, options);
   }
 
   /** Entries of one map as {@link maps} has them; `undefined` for maps that have no entries to list, such as ring buffers. */
-  async dumpMap(service: string, map: string, limit: number): Promise<MapEntry[] | undefined> {
-    const { installed } = await this.#installed(service);
-    if (!hasEntries(findMap(installed, map))) return undefined;
-    const [read] = await readMaps(this.#kernel, installed, { map, limit });
-    return read?.entries;
+  dumpMap(service: string, map: string, limit: number): Promise<MapEntry[] | undefined> {
+    return this.#reading.dumpMap(service, map, limit);
   }
 
   /** Metrics of installed services: what they are, their programs, their event streams, and the maps that they declare. */
-  async metrics(options: { service?: string } = {}): Promise<MetricFamily[]> {
-    const names = options.service === undefined ? await this.#states.names() : [options.service];
-    const families: MetricFamily[] = [];
-    for (const name of names) families.push(...(await serviceMetrics(this.#kernel, await this.#installed(name))));
-    return families;
+  metrics(options: { service?: string } = {}): Promise<MetricFamily[]> {
+    return this.#reading.metrics(options);
   }
 
   /** What the kernel counts of the programs of installed services. */
-  async programStatistics(options: { service?: string } = {}): Promise<MeasuredProgram[]> {
-    const names = options.service === undefined ? await this.#states.names() : [options.service];
-    const programs: MeasuredProgram[] = [];
-    for (const name of names) programs.push(...(await measurePrograms(this.#kernel, await this.#installed(name))));
-    return programs;
+  programStatistics(options: { service?: string } = {}): Promise<MeasuredProgram[]> {
+    return this.#reading.programStatistics(options);
   }
 
   /** Lets the kernel count runs and time of programs until it is disposed of. @throws {KernelError} `ERR_KERNEL_PRIVILEGE`, `ERR_KERNEL_CALL` before Linux 5.8. */
@@ -315,8 +274,7 @@ export class ShimNode implements AsyncDisposable {
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
-    await this.#hubs[Symbol.asyncDispose]();
-    await this.#reader[Symbol.asyncDispose]();
+    await this.#reading[Symbol.asyncDispose]();
     await this.#kernel[Symbol.asyncDispose]();
   }
 
@@ -393,40 +351,13 @@ export class ShimNode implements AsyncDisposable {
     });
   }
 
-  /** Watches a generation that must pass its health gate. The node's lock is free meanwhile. */
-  async #passGate(
-    result: InstallResult,
-    { health, signal }: Pick<InstallOptions, 'health' | 'signal'>,
-    timer: StepTimer,
-  ): Promise<InstallResult> {
-    const { service, generation, maps } = result;
-    const state = await this.#require(service);
-    if (generationOf(state, generation)?.health?.verdict !== 'pending') return result;
-    const newMaps = new Set(maps.filter(({ contents }) => contents === 'new').map(({ name }) => name));
-    const seconds = health === false ? undefined : health?.seconds;
-    const report = await this.#watch(service, generation, { newMaps, seconds, signal, timer });
-    return { ...result, health: report };
-  }
-
-  /** @throws {ShimError} `ERR_SHIM_UNHEALTHY` after the generation before was brought back. */
-  async #watch(
-    service: string,
-    id: number,
-    options: Omit<GateOptions, 'context' | 'generation'>,
-  ): Promise<HealthReport> {
-    const context = this.#context(service);
-    const generation = generationOf(await this.#require(service), id);
-    if (!generation) throw new TypeError('a generation that was recorded is in its state');
-    const report = await watchGeneration({ context, generation, ...options });
-    const concluded = await this.#exclusively(undefined, async () => {
-      const state = await this.#states.read(service);
-      await recover(this.#kernel, context.pins, state && currentGeneration(state));
-      const ended = await concludeHealth(context, state, generation, report, options.timer);
-      if (ended.kind === 'alone') await uninstallService(context, this.#folders, service);
-      return ended;
-    });
-    if (report.verdict === 'healthy' || concluded.kind === 'superseded') return report;
-    throw unhealthy(service, generation, report, concluded);
+  /** The health gates of this node's services. */
+  get #gate(): Gate {
+    return {
+      folders: this.#folders,
+      contextOf: (service) => this.#context(service),
+      exclusively: (action) => this.#exclusively(undefined, action),
+    };
   }
 
   #exclusively<T>(signal: AbortSignal | undefined, action: () => Promise<T>): Promise<T> {
@@ -435,35 +366,6 @@ export class ShimNode implements AsyncDisposable {
       ...(lockWaitMs === undefined ? {} : { waitMs: lockWaitMs }),
       ...(signal === undefined ? {} : { signal }),
     });
-  }
-
-  #feedContext(service: string): ServiceFeedContext {
-    return {
-      service,
-      kernel: this.#kernel,
-      reader: this.#reader,
-      folder: join(this.#folders.stateDir, 'events'),
-      stateFile: this.#states.path(service),
-      streamsOf: (generation) => this.#streamsOf(service, generation),
-    };
-  }
-
-  async #streamsOf(service: string, id?: number): Promise<GenerationStreams> {
-    const { installed, generation } = await this.#installed(service, id);
-    return { generation: generation.id, sources: streamSources(installed) };
-  }
-
-  /** A generation of a service, the current one by default or where it is not kept any more. */
-  async #installed(service: string, id?: number): Promise<MeasuredService> {
-    const state = await this.#require(service);
-    const generation = state.generations.find((each) => each.id === id) ?? currentGeneration(state);
-    const { manifest, index, variant } = await readStoredPackage(this.#store, generation);
-    const object = await readStoredObject(this.#store, manifest, variant);
-    return {
-      installed: { pins: this.#pins(service), index, variant, object },
-      generation,
-      streams: this.#hubs.statistics(service),
-    };
   }
 
   #context(service: string): BringUpContext {
@@ -480,48 +382,7 @@ export class ShimNode implements AsyncDisposable {
     return servicePins(this.#folders.bpffsDir, service);
   }
 
-  async #require(service: string): Promise<ServiceState> {
-    const state = await this.#states.read(service);
-    if (state) return state;
-    const names = await this.#states.names();
-    throw new ShimError('ERR_SHIM_NOT_INSTALLED', `${service} is not installed on this node`, {
-      hint:
-        names.length > 0
-          ? `Installed: ${names.join(', ')}`
-          : 'Nothing is installed; "bpfship install REFERENCE" installs a service.',
-    });
+  #require(service: string): Promise<ServiceState> {
+    return this.#states.require(service);
   }
-}
-
-/** After a failed change: an install leaves no pin behind, and a mount that was made for it goes. The error on its way is what counts. */
-function leaveNoFolders({ bpffsDir, stateDir }: NodeFolders, pins: ServicePins | undefined): void {
-  try {
-    if (pins) rmSync(pins.root, { recursive: true, force: true });
-    releaseBpffs(bpffsDir, stateDir);
-  } catch {
-    // The next change of the service removes what is left.
-  }
-}
-
-function alreadyInstalled(state: ServiceState): ShimError {
-  const { version } = currentGeneration(state);
-  return new ShimError('ERR_SHIM_ALREADY_INSTALLED', `${state.name} ${version} is installed already`, {
-    hint: `To switch it to another version: bpfship upgrade ${state.name} REFERENCE`,
-  });
-}
-
-function wrongService(is: string, wanted: string): ShimError {
-  return new ShimError('ERR_SHIM_WRONG_SERVICE', `the package is ${is}, not ${wanted}`, {
-    hint: `"bpfship install" installs ${is} beside it.`,
-  });
-}
-
-function withoutEmpty(attach: InstallOptions['attach'] = {}): NonNullable<InstallOptions['attach']> {
-  return Object.fromEntries(
-    Object.entries(attach).filter(([, target]) => Array.isArray(target) || Object.keys(target).length > 0),
-  );
-}
-
-function messageOf(error: unknown): string {
-  return error instanceof Error ? error.message : String(error);
 }

@@ -57,6 +57,19 @@ export class StateFiles {
     }
   }
 
+  /** A service's state. @throws {ShimError} `ERR_SHIM_NOT_INSTALLED`, `ERR_SHIM_STATE_CORRUPT`. */
+  async require(service: string): Promise<ServiceState> {
+    const state = await this.read(service);
+    if (state) return state;
+    const names = await this.names();
+    throw new ShimError('ERR_SHIM_NOT_INSTALLED', `${service} is not installed on this node`, {
+      hint:
+        names.length > 0
+          ? `Installed: ${names.join(', ')}`
+          : 'Nothing is installed; "bpfship install REFERENCE" installs a service.',
+    });
+  }
+
   /** Writes a service's state: whole or not at all. */
   async write(state: ServiceState): Promise<void> {
     const path = this.path(state.name);
