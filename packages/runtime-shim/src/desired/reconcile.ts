@@ -21,6 +21,8 @@ export interface ReconcilerOptions {
   clock?: () => Date;
 }
 
+/** What the same package would meet again: it waits until its source offers another one, or somebody applies or reloads. */
+const FINAL: ReadonlySet<string> = new Set(['ERR_SHIM_UNHEALTHY', 'ERR_SHIM_DENIED', 'ERR_SHIM_MAP_INCOMPATIBLE']);
 /** Registries that are asked at once. */
 const CONCURRENCY = 8;
 
@@ -31,6 +33,8 @@ export class Reconciler {
   readonly #remote: RemoteOptions;
   readonly #clock: () => Date;
   readonly #backoff = new Backoff();
+  /** Packages that a service was not brought to for a reason that waiting does not change. */
+  readonly #refused = new Map<string, { digest: string; why: string }>();
   /** What the patterns of a service matched when it was last brought there. */
   readonly #patterns = new Map<string, string>();
 
@@ -174,6 +178,8 @@ export class Reconciler {
         held || options.localOnly ? undefined : await sources.offer(desired, service, installed, options.signal);
       // What is missing is installed by a look that asks registries.
       if (installed === undefined && offer === undefined) return { report: unchanged };
+      if (offer?.digest !== undefined && offer.digest === this.#refused.get(name)?.digest && !options.now)
+        return { report: { ...unchanged, outcome: 'waiting', reason: `not again: ${this.#refused.get(name)?.why}` } };
       const plan = planOf(service, installed, offer, (one) => sources.same(one));
       if (plan !== undefined && service.health !== false && hasFailed(plan, installed)) {
         return { report: { ...unchanged, outcome: 'waiting', reason: FAILED } };
@@ -202,6 +208,7 @@ export class Reconciler {
     if (options.dryRun) return { ...base, outcome: 'planned' };
     try {
       const result = await this.#carryOut(plan, { desired, service, options });
+      this.#refused.delete(name);
       this.#backoff.succeeded(name);
       return {
         ...base,
@@ -212,7 +219,10 @@ export class Reconciler {
     } catch (error) {
       options.signal?.throwIfAborted();
       this.#backoff.failed(name);
-      return { ...base, outcome: 'failed', reason: messageOf(error), error: describeError(error) };
+      const described = describeError(error);
+      if ('offer' in plan && plan.offer.digest !== undefined && FINAL.has(described.code))
+        this.#refused.set(name, { digest: plan.offer.digest, why: described.message });
+      return { ...base, outcome: 'failed', reason: described.message, error: described };
     }
   }
 

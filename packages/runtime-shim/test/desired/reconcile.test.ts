@@ -183,6 +183,42 @@ describe.skipIf(!IS_ROOT)('reconciling', () => {
     expect(sandbox.pins()).toEqual([]);
   });
 
+  it('does not try again what would meet the same refusal, before the source offers something else', async () => {
+    const sandbox = createSandbox();
+    const counts = (type: string): string => `
+struct { __uint(type, BPF_MAP_TYPE_HASH); __uint(max_entries, 8); __type(key, __u32); __type(value, ${type}); } seen SEC(".maps");
+SEC("raw_tp/sched_process_exec") int count(void *ctx) { __u32 key = 1; ${type} one = 1; bpf_map_update_elem(&seen, &key, &one, 0); return 0; }
+`;
+    const packed = await packServices([
+      { version: '1.0.0', variants: { one: counts('__u32') }, events: {} },
+      { version: '1.1.0', variants: { one: counts('__u64') }, events: {} },
+      { version: '1.1.1', variants: { one: `${counts('__u32')}\nint more;` }, events: {} },
+    ]);
+    await using registry = await createRegistry({ root: join(sandbox.folder, 'registry') });
+    await using repository = new Repository({ registry: registry.host, repository: 'acme/test' });
+    for (const version of ['1.0.0', '1.1.0', '1.1.1']) await copy(packed.store, version, repository, version);
+    const offer = async (version: string): Promise<void> => {
+      await repository.tag(await repository.resolve(version), 'stable');
+    };
+    await offer('1.0.0');
+    const node = await sandbox.openNode();
+    const reconciler = new Reconciler({ node, stateDir: sandbox.stateDir });
+    const source = { name: 'test-service', repository: `${registry.host}/acme/test`, channel: 'stable' };
+    const wanted: DesiredState = { schemaVersion: 1, services: [{ ...source, allowUnsigned: true }] };
+    await reconciler.reconcile(wanted);
+    await offer('1.1.0');
+    expect((await reconciler.reconcile(wanted)).services).toMatchObject([
+      { outcome: 'failed', error: { code: 'ERR_SHIM_MAP_INCOMPATIBLE' } },
+    ]);
+    // Also once the waiting is over.
+    const later = new Reconciler({ node, stateDir: sandbox.stateDir });
+    expect(outcomes(await later.reconcile(wanted))).toEqual(['test-service upgrade failed']);
+    expect((await later.reconcile(wanted)).services).toMatchObject([{ outcome: 'waiting' }]);
+    await offer('1.1.1');
+    expect(outcomes(await later.reconcile(wanted, { now: true }))).toEqual(['test-service upgrade done']);
+    expect(await node.list()).toMatchObject([{ version: '1.1.1', state: 'attached' }]);
+  });
+
   it('stops and starts, and follows interfaces that come', async () => {
     const { node, reconciler, host, requests, tag, desired } = await setStage(['1.0.0', '1.1.0']);
     const source = { repository: `${host}/acme/test`, channel: 'stable' };
