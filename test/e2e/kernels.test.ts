@@ -38,7 +38,8 @@ const DISK_SIZE = 64 * 1024 * 1024;
 
 const amd64 = (process.env['BPFSHIP_TEST_KERNELS'] ?? '5.10,6.12').split(',');
 const kernels = [...amd64, ...(process.env['BPFSHIP_TEST_ARM64'] === '1' ? [ARM64_SERIES] : [])];
-const [oldest = '5.10', newest = oldest] = [amd64[0], amd64.at(-1)];
+const oldest = amd64[0] ?? '5.10';
+const newest = amd64.at(-1) ?? oldest;
 const itInGuest = itNeeds('qemu', 'debian-archive');
 const onSeries = (series: string): typeof itInGuest =>
   series === ARM64_SERIES ? itNeeds('qemu-arm64', 'debian-archive') : itInGuest;

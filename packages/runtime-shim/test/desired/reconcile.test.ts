@@ -67,6 +67,14 @@ function outcomes({ services }: ReconcileReport): string[] {
   return services.map(({ service, action, outcome }) => `${service} ${action} ${outcome}`);
 }
 
+/** Source of a program that counts in values of a type. */
+function counts(type: string): string {
+  return `
+struct { __uint(type, BPF_MAP_TYPE_HASH); __uint(max_entries, 8); __type(key, __u32); __type(value, ${type}); } seen SEC(".maps");
+SEC("raw_tp/sched_process_exec") int count(void *ctx) { __u32 key = 1; ${type} one = 1; bpf_map_update_elem(&seen, &key, &one, 0); return 0; }
+`;
+}
+
 describe.skipIf(!IS_ROOT)('reconciling', () => {
   it('installs, follows a channel, and asks one conditional question where nothing changed', async () => {
     const { node, reconciler, host, requests, tag, desired } = await setStage(['1.0.0', '1.1.0']);
@@ -185,10 +193,6 @@ describe.skipIf(!IS_ROOT)('reconciling', () => {
 
   it('does not try again what would meet the same refusal, before the source offers something else', async () => {
     const sandbox = createSandbox();
-    const counts = (type: string): string => `
-struct { __uint(type, BPF_MAP_TYPE_HASH); __uint(max_entries, 8); __type(key, __u32); __type(value, ${type}); } seen SEC(".maps");
-SEC("raw_tp/sched_process_exec") int count(void *ctx) { __u32 key = 1; ${type} one = 1; bpf_map_update_elem(&seen, &key, &one, 0); return 0; }
-`;
     const packed = await packServices([
       { version: '1.0.0', variants: { one: counts('__u32') }, events: {} },
       { version: '1.1.0', variants: { one: counts('__u64') }, events: {} },

@@ -15,6 +15,10 @@ const SERVICE = 'test-service';
 /** The folder where libbpf pins what asks for it. */
 const LIBBPF_ROOT = '/sys/fs/bpf';
 
+function remove(path: string): void {
+  if (existsSync(path)) rmdirSync(path);
+}
+
 describe.skipIf(!IS_ROOT)('a package cannot write outside of its own pins', () => {
   it('by asking to be pinned by name, nor take what is pinned under that name', async () => {
     const sandbox = createSandbox();
@@ -108,9 +112,6 @@ describe.skipIf(!IS_ROOT)('bad surroundings', () => {
     const root =
       execFileSync('findmnt', ['-n', '-o', 'TARGET', '-t', 'cgroup2'], { encoding: 'utf8' }).split('\n', 1)[0] ?? '';
     const [one, two] = ['a', 'b'].map((name) => join(root, `bpfship-${process.pid}-${name}`)) as [string, string];
-    const remove = (path: string): void => {
-      if (existsSync(path)) rmdirSync(path);
-    };
     onTestFinished(() => [one, two].forEach(remove));
     for (const path of [one, two]) mkdirSync(path);
     const source = 'SEC("cgroup_skb/egress") int count(struct __sk_buff *ctx) { return 1; }';
