@@ -15,18 +15,20 @@ const MORE = `
 SEC("raw_tp/sched_process_exec") int watch(void *ctx) { bpf_send_signal(0); return 0; }
 SEC("tp/sched/sched_process_fork") int also(void *ctx) { return 0; }
 `;
+const ENDED = 'SEC("tp/sched/sched_process_exit") int ended(void *ctx) { return 0; }';
 
 const publicKeys: string[] = [];
 let packed: PackedServices;
 
-/** Versions 1 and 3 are signed by the first key, 2 by both. */
+/** Versions 1, 3 and 4 are signed by the first key, 2 by both. */
 beforeAll(async () => {
   packed = await packServices([
     { version: '1.0.0', variants: { one: PLAIN }, events: {} },
     { version: '2.0.0', variants: { one: MORE }, events: {} },
     { version: '3.0.0', variants: { one: `${PLAIN}\n` }, events: {} },
+    { version: '4.0.0', variants: { one: `${MORE}${ENDED}` }, events: {} },
   ]);
-  for (const versions of [['1.0.0', '2.0.0', '3.0.0'], ['2.0.0']]) {
+  for (const versions of [['1.0.0', '2.0.0', '3.0.0', '4.0.0'], ['2.0.0']]) {
     const pair = await generateKeyPair({ algorithm: 'ed25519' });
     publicKeys.push(pair.publicKey);
     const key = await loadPrivateKey(pair.privateKey, { password: '' });
@@ -101,6 +103,19 @@ describe.skipIf(!IS_ROOT)('an upgrade that does more', () => {
     await node.upgrade({ ...signed('3.0.0'), service: SERVICE });
     await node.upgrade({ ...signed('2.0.0'), service: SERVICE, allowNew: ['hook:tracepoint:*', 'helper:bpf_send_*'] });
     expect((await node.list())[0]?.version).toBe('2.0.0');
+  });
+
+  it('may take one more hook of a kind that it takes already, which is said, unless the policy lists its hooks', async () => {
+    const sandbox = createSandbox();
+    const node = await sandbox.openNode();
+    await node.install(signed('2.0.0'));
+    const narrow = policy({ allow: { hooks: ['raw-tracepoint:*', 'tracepoint:sched/sched_process_fork'] } });
+    await expect(node.upgrade({ ...signed('4.0.0', narrow), service: SERVICE })).rejects.toMatchObject({
+      code: 'ERR_SHIM_DENIED',
+      message: 'test-service 4.0.0 does what the policy does not allow: hook:tracepoint:sched/sched_process_exit',
+    });
+    const { warnings } = await node.upgrade({ ...signed('4.0.0'), service: SERVICE });
+    expect(warnings).toEqual(['new: hook:tracepoint:sched/sched_process_exit (program ended)']);
   });
 
   it('passes what the policy allows, and nothing else, whoever lets it', async () => {

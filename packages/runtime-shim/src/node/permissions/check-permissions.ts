@@ -44,20 +44,34 @@ export function newPermissions(
 }
 
 /**
- * Stops what would do more than it may, before anything of it is loaded.
+ * Stops what would do more than it may, before anything of it is loaded. A new hook of a kind that the running generation takes already, as one
+ * more tracepoint, is only said where the policy has no list of hooks.
  *
  * @param version - name and version, for the message.
+ * @returns what is new and passes.
  * @throws {ShimError} `ERR_SHIM_DENIED`.
  */
-export function checkPermissions(version: string, permissions: readonly Permission[], rules: PermissionRules): void {
+export function checkPermissions(
+  version: string,
+  permissions: readonly Permission[],
+  rules: PermissionRules,
+): Permission[] {
   const denied = beyondPolicy(permissions, rules);
   if (denied.length > 0) {
     throw refusal(`${version} does what the policy does not allow`, denied, 'Ask who writes the policy to allow it.');
   }
-  const fresh = newPermissions(permissions, rules);
-  if (fresh.length === 0) return;
+  const kinds = new Set((rules.running ?? []).filter(({ kind }) => kind === 'hook').map(hookKind));
+  const isSaid = (one: Permission): boolean => one.kind === 'hook' && kinds.has(hookKind(one));
+  const found = newPermissions(permissions, rules);
+  const fresh = found.filter((one) => !isSaid(one));
+  if (fresh.length === 0) return found;
   const options = fresh.slice(0, SHOWN_LINES).map((permission) => `--allow-new ${permissionText(permission)}`);
   throw refusal(`${version} does what the running version does not`, fresh, `To let it: ${options.join(' ')}`);
+}
+
+/** `kprobe` of `kprobe:do_unlinkat`. */
+function hookKind({ name }: Permission): string {
+  return name.split(':', 1)[0] ?? name;
 }
 
 function refusal(message: string, permissions: readonly Permission[], hint: string): ShimError {

@@ -28,17 +28,20 @@ export async function checkUpgrade(
   if (!running && policy?.allow === undefined) return [];
   if (policy) {
     const rules = { allow: policy.allow, running: running && (await permissionsRunning(running)), allowNew };
-    checkPermissions(version, permissionsOf(object, variant), rules);
-    return [];
+    return checkPermissions(version, permissionsOf(object, variant), rules).map(saidNew);
   }
   try {
     const rules = { running: running && (await permissionsRunning(running)), allowNew };
-    return newPermissions(permissionsOf(object, variant), rules).map((each) => `new: ${describePermission(each)}`);
+    return newPermissions(permissionsOf(object, variant), rules).map(saidNew);
   } catch (error) {
     // Nobody asked for it, and the kernel's loader has its own word for an object that cannot be read.
     if (error instanceof BpfObjectError) return [];
     throw error;
   }
+}
+
+function saidNew(permission: Permission): string {
+  return `new: ${describePermission(permission)}`;
 }
 
 async function permissionsRunning(running: RunningGeneration): Promise<Permission[]> {
