@@ -136,6 +136,8 @@ describe.skipIf(!IS_ROOT).each(['ringbuf', 'perf'] as const)('a flood of events 
     };
     await waitFor(async () => (await counts())[1] > 0 || undefined);
     await kernel.removeLink(linkPin);
+    // Those that run still send and count on.
+    await kernel.settle();
     const [sent, failed] = await counts();
     await waitFor(() => read === sent || undefined);
     await opened.close();

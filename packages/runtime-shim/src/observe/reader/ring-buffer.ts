@@ -83,7 +83,9 @@ class Ring {
     // Without an event in it, the copy is not needed, but the position must go on.
     const bytes = places.isEmpty ? new ArrayBuffer(0) : this.#memory.slice(start, start + at);
     Atomics.store(this.#consumed, 0, consumed + BigInt(at));
-    const full = this.#begun && backlog + this.#largest > this.#size;
+    // What found no room did so before the position went on: by then the buffer held at least what it held then.
+    const held = Number(Atomics.load(this.#produced, 0) - consumed);
+    const full = this.#begun && held + this.#largest >= this.#size;
     this.#begun = true;
     return { bytes, places: places.copy(), lost: 0, backlog: backlog - at, full };
   }
