@@ -80,8 +80,9 @@ export function targetsOf(targets: AttachTargets, program: AttachingProgram): At
   const isNamed = Object.hasOwn(targets, program.name);
   // What is there to be called by others attaches only where somebody says so.
   if (!isNamed && program.flags?.includes('tail-called')) return [];
-  const own = isNamed ? listOf(targets[program.name]) : [{}];
   const common = listOf(targets['*']);
+  if (!isNamed && common.length === 0) return [{}];
+  const own = isNamed ? listOf(targets[program.name]) : [{}];
   const names = memberNames(program);
   const found = new Map<string, AttachTarget>();
   for (const target of own) {
