@@ -24,7 +24,11 @@ const objects = readdirSync(FOLDER);
 for (const name of objects) {
   const object = readBpfObject(readFileSync(`${FOLDER}/${name}`));
   const { requirements, types, guards } = deriveRequirements(object);
-  const programs = object.programs.map((program) => ({ name: program.name }));
+  const programs = object.programs.map(({ name: program, section, attachment }) => ({
+    name: program,
+    section,
+    ...attachment,
+  }));
   const platform = { byteOrder: 'little' };
   const variant = {
     name,

@@ -30,6 +30,13 @@ export const ENVIRONMENT: readonly EnvironmentVariable[] = [
   { name: 'XDG_CACHE_HOME', meaning: 'folder for caches, among them fetched catalogues; default ~/.cache' },
   { name: 'COLUMNS', meaning: 'width that tables are laid out for; default: that of the terminal' },
   { name: 'CI, TERM=dumb', meaning: 'either of them: no live progress on a terminal' },
+  { name: 'LIBBPF_BPF_TOKEN_PATH', meaning: 'delegated BPF file system to make a BPF token of; default /sys/fs/bpf' },
+  { name: 'LD_LIBRARY_PATH', meaning: 'folders in which libraries named by uprobes are looked for first' },
+  { name: 'BPFSHIP_LOG_LEVEL', meaning: 'default of --log-level of the daemon bpfship-shim' },
+  {
+    name: 'NOTIFY_SOCKET, WATCHDOG_USEC, WATCHDOG_PID',
+    meaning: 'given by systemd to bpfship-shim, which tells it that it is ready and lives',
+  },
   { name: 'HTTPS_PROXY, HTTP_PROXY, NO_PROXY', meaning: 'proxies for registries' },
 ];
 
