@@ -144,7 +144,7 @@ export const ATTACH_CASES: readonly AttachCase[] = [
     section: 'netkit/peer',
     context: SKB,
     result: -1,
-    options: { interfaceName: 'nk0' },
+    options: { interfaceName: 'netkit0' },
     stir: 'netkit',
     ways: SINCE_6_12,
   },

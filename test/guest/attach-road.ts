@@ -11,6 +11,7 @@ import { ATTACH_CASES, type AttachCase, type Stirring } from './attach-cases.ts'
 
 // Runs inside a qemu guest: attaches one program of every kind, makes it run, and detaches it. A line of JSON for each.
 const HITS = '/sys/fs/bpf/hits';
+const SOCKETS = '/sys/fs/bpf/sockets';
 const LINK = '/sys/fs/bpf/link';
 
 /** What came of a case. `way`: `-` where it was refused, and then `error` says why. */
@@ -94,12 +95,15 @@ async function tryCase(kernel: Kernel, each: AttachCase): Promise<CaseResult> {
   const action = caller === undefined ? STIR[stir] : () => void caller.stdin.write('x');
   try {
     if (caller !== undefined) await answerOf(caller);
-    const { id } = await kernel.load({
+    const { id, maps } = await kernel.load({
       name: 'hits',
       bytes,
       ...(targets === undefined ? {} : { targets: { hit: targets } }),
     });
-    await kernel.pinObject(id, { maps: { hits: HITS }, programs: {} });
+    // As a service's maps are: without its map a program is nowhere.
+    const sockets = maps.find(({ type }) => type === 'sockmap');
+    const pins = { hits: HITS, ...(sockets ? { [sockets.name]: SOCKETS } : {}) };
+    await kernel.pinObject(id, { maps: pins, programs: {} });
     const attached = await kernel.attach(id, map ?? 'hit', options);
     await kernel.close(id);
     const before = await hits(kernel);
@@ -135,6 +139,7 @@ async function tryCase(kernel: Kernel, each: AttachCase): Promise<CaseResult> {
     caller?.kill();
     if (existsSync(LINK)) await kernel.removeLink(LINK);
     rmSync(HITS, { force: true });
+    rmSync(SOCKETS, { force: true });
   }
 }
 
@@ -159,10 +164,10 @@ function tryCommand(...command: string[]): void {
 
 writeFileSync('/etc/attach-road', 'x');
 execFileSync('mount', ['-t', 'bpf', 'bpf', '/sys/fs/bpf']);
-tryCommand('ip', 'link', 'add', 'nk0', 'type', 'netkit');
-tryCommand('ip', 'addr', 'add', '198.18.9.1/24', 'dev', 'nk0');
+tryCommand('ip', 'link', 'add', 'netkit0', 'type', 'netkit');
+tryCommand('ip', 'addr', 'add', '198.18.9.1/24', 'dev', 'netkit0');
+tryCommand('ip', 'link', 'set', 'netkit0', 'up');
 tryCommand('ip', 'link', 'set', 'nk0', 'up');
-tryCommand('ip', 'link', 'set', 'nk1', 'up');
 const kernel = openKernel();
 console.log(`library: ${JSON.stringify(await kernel.library())}`);
 for (const each of ATTACH_CASES) {
