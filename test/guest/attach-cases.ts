@@ -141,7 +141,7 @@ export const ATTACH_CASES: readonly AttachCase[] = [
   },
   {
     name: 'netkit',
-    section: 'netkit/peer',
+    section: 'netkit/primary',
     context: SKB,
     result: -1,
     options: { interfaceName: 'netkit0' },
