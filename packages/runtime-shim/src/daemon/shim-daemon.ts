@@ -15,6 +15,7 @@ import { becomeOnlyOne, type OnlyOne } from './only-one.ts';
 import { ServiceManager } from './service-manager.ts';
 import { openSystem, type System } from './system.ts';
 import { trimMemory } from './trim-memory.ts';
+import { warmUp } from './warm-up.ts';
 
 /** How a daemon runs. */
 export interface DaemonOptions extends OpenNodeOptions {
@@ -147,6 +148,9 @@ export class ShimDaemon implements AsyncDisposable {
     this.#watch();
     this.#manager.ready('bringing services back');
     void this.#run({ now: true }).then(() => this.#recheckHealth());
+    warmUp(this.#node).catch((error: unknown) => {
+      log('warning', 'the kernel cannot be asked', { error: describeError(error) });
+    });
   }
 
   /** Watches again what was being watched when an earlier daemon ended. */

@@ -1,6 +1,8 @@
 import type { OciLayoutStore, ReadOnlyTarget } from '@bpfship/oras-client';
 import type { AttachTargets } from '@bpfship/portability';
 import { listInstalledKernels } from '../facts/installed-kernels.ts';
+import { readKernelBtf } from '../facts/kernel-btf.ts';
+import { readKernelFacts } from '../facts/read-kernel-facts.ts';
 import type { Kernel } from '../kernel/kernel.ts';
 import type { ServiceEvent } from '../observe/events/service-event.ts';
 import type { OpenHub } from '../observe/events/shared-hubs.ts';
@@ -202,6 +204,11 @@ export class ShimNode implements AsyncDisposable {
   /** Removes content from the local store that no generation needs. @returns the digests that were removed. */
   garbageCollect(options: { signal?: AbortSignal } = {}): Promise<string[]> {
     return this.#exclusively(options.signal, async () => collectGarbage(this.#store, await this.#states.all()));
+  }
+
+  /** Asks the kernel what every install asks, so that the first one need not wait for it. @throws {KernelError} where libbpf cannot be used. */
+  async warmUp(): Promise<void> {
+    await readKernelFacts({ kernel: this.#kernel, btf: await readKernelBtf(), for: [] });
   }
 
   /** All installed services. */
