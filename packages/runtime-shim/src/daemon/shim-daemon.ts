@@ -226,7 +226,11 @@ export class ShimDaemon implements AsyncDisposable {
     this.#trimmed = true;
     this.#idle ??= setTimeout(() => {
       this.#idle = undefined;
-      trimMemory(this.#system);
+      this.#node.trim().then(
+        () => trimMemory(this.#system),
+        // A worker that ended is told by what needs it.
+        () => undefined,
+      );
     }, IDLE_MS).unref();
   }
 

@@ -1,9 +1,6 @@
 import { readFileSync } from 'node:fs';
-import { setFlagsFromString } from 'node:v8';
-import { runInNewContext } from 'node:vm';
+import { collectGarbage } from '../kernel/collect-garbage.ts';
 import type { System } from './system.ts';
-
-type CollectGarbage = (options: { type: 'major'; execution: 'sync'; flavor: 'last-resort' }) => void;
 
 /**
  * Gives memory back that an idle daemon does not use: garbage, free memory of the C library, and pages of programs and libraries that
@@ -13,13 +10,6 @@ export function trimMemory(system: System): void {
   collectGarbage();
   system.trimHeap();
   for (const { from, size } of cleanFilePages()) system.forgetPages(from, size);
-}
-
-function collectGarbage(): void {
-  setFlagsFromString('--expose-gc');
-  const collect = runInNewContext('gc') as CollectGarbage;
-  collect({ type: 'major', execution: 'sync', flavor: 'last-resort' });
-  setFlagsFromString('--no-expose-gc');
 }
 
 /** Mappings of files that cannot be written and of which nothing was changed: only these are the same when they are read again. */

@@ -88,6 +88,8 @@ export interface Kernel extends AsyncDisposable {
   readSlots(slotsPin: string): Promise<(number | undefined)[]>;
   /** Waits until every BPF program that runs now has come to its end; some milliseconds. */
   settle(): Promise<void>;
+  /** Gives memory back that is not used for now; for processes that live long. */
+  trim(): Promise<void>;
   /** What the kernel knows of a pinned object. */
   inspectPin(path: string): Promise<PinnedInfo | undefined>;
   /** How far a pinned ring buffer has come; `undefined` for any other map, and where there is no such pin. */

@@ -62,6 +62,7 @@ export function openKernel(options: OpenKernelOptions = {}): Kernel {
     clearSlot: (slotsPin, slot) => call('clearSlot', slotsPin, slot),
     readSlots: (slotsPin) => call('readSlots', slotsPin),
     settle: () => call('settle'),
+    trim: () => call('trim'),
     inspectPin: (path) => call('inspectPin', path),
     ringPosition: (pin) => call('ringPosition', pin),
     lookUpEntry: (pin, key) => call('lookUpEntry', pin, key),

@@ -11,6 +11,7 @@ import type {
 import { relinkStructOps } from './attach/attach-struct-ops.ts';
 import { removeAttachment } from './attach/detach.ts';
 import { copyPin, switchAttachment } from './attach/switch-attachment.ts';
+import { collectGarbage } from './collect-garbage.ts';
 import { dumpMap, inspectPin } from './inspect.ts';
 import { KernelError } from './kernel-error.ts';
 import { listInterfaces } from './list-interfaces.ts';
@@ -146,6 +147,10 @@ const methods: Record<CallMethod, (...args: never[]) => unknown> = {
   clearSlot: (pin: string, slot: number) => clearSlot(bpf(), pin, slot),
   readSlots: (pin: string) => readSlots(bpf(), pin),
   settle: () => settle(bpf()),
+  trim() {
+    opened?.forgetKernelBtf();
+    collectGarbage();
+  },
   inspectPin: (path: string) => inspectPin(bpf(), path),
   ringPosition: (pin: string) => ringPosition(bpf(), pin),
   lookUpEntry: (pin: string, key: Uint8Array) => lookUpEntry(bpf(), pin, key),

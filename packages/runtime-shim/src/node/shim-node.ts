@@ -1,8 +1,7 @@
 import type { OciLayoutStore, ReadOnlyTarget } from '@bpfship/oras-client';
 import type { AttachTargets } from '@bpfship/portability';
 import { listInstalledKernels } from '../facts/installed-kernels.ts';
-import { readKernelBtf } from '../facts/kernel-btf.ts';
-import { readKernelFacts } from '../facts/read-kernel-facts.ts';
+import { warmUpKernel } from '../facts/warm-up-kernel.ts';
 import type { Kernel } from '../kernel/kernel.ts';
 import type { ServiceEvent } from '../observe/events/service-event.ts';
 import type { OpenHub } from '../observe/events/shared-hubs.ts';
@@ -207,8 +206,13 @@ export class ShimNode implements AsyncDisposable {
   }
 
   /** Asks the kernel what every install asks, so that the first one need not wait for it. @throws {KernelError} where libbpf cannot be used. */
-  async warmUp(): Promise<void> {
-    await readKernelFacts({ kernel: this.#kernel, btf: await readKernelBtf(), for: [] });
+  warmUp(): Promise<void> {
+    return warmUpKernel(this.#kernel);
+  }
+
+  /** Gives memory back that is not used for now; for processes that live long. */
+  trim(): Promise<void> {
+    return this.#kernel.trim();
   }
 
   /** All installed services. */

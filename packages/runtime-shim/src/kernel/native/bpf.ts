@@ -185,6 +185,11 @@ export class Bpf {
     return found[key];
   }
 
+  /** Lets the kernel's types go; they are read again where they are needed. */
+  forgetKernelBtf(): void {
+    this.#kernelBtf = undefined;
+  }
+
   #readKernelBtf(): Uint8Array {
     try {
       return (this.#kernelBtf ??= readFileSync('/sys/kernel/btf/vmlinux'));
