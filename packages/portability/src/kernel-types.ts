@@ -192,10 +192,15 @@ function openModules(modules: readonly KernelModule[], base: Btf): OpenedModules
   return opened;
 }
 
-/** @throws {PortabilityError} `ERR_KERNEL_BTF_INVALID` */
+/** What was read before, for as long as its bytes are held: reading and indexing take some ten milliseconds. */
+const known = new WeakMap<Uint8Array, Btf>();
+
+/** Reads BTF once; the bytes must stay as they are. @throws {PortabilityError} `ERR_KERNEL_BTF_INVALID` */
 export function readKernelBtf(bytes: Uint8Array): Btf {
   try {
-    return parseBtf(bytes);
+    const btf = known.get(bytes) ?? parseBtf(bytes);
+    known.set(bytes, btf);
+    return btf;
   } catch (cause) {
     throw new PortabilityError('ERR_KERNEL_BTF_INVALID', `the kernel's BTF (${bytes.length} bytes) cannot be read`, {
       hint: 'Read it again from the node: /sys/kernel/btf/vmlinux',

@@ -217,15 +217,16 @@ export class ShimDaemon implements AsyncDisposable {
       this.#log('error', 'reconciling failed', { error: describeError(error) });
       this.#schedule(undefined);
     });
-    this.#trimSoon(options);
+    // A look for drift makes little garbage.
+    if (!options.localOnly || !this.#trimmed) this.#trimSoon();
   }
 
-  /** Not after each look for drift, which makes little garbage. */
-  #trimSoon({ localOnly = false }: ReconcileOptions): void {
-    if (this.#stop.signal.aborted || (localOnly && this.#trimmed)) return;
+  /** Gives memory back once there has been nothing to do for a while. */
+  #trimSoon(): void {
+    if (this.#stop.signal.aborted) return;
     this.#trimmed = true;
-    this.#idle ??= setTimeout(() => {
-      this.#idle = undefined;
+    clearTimeout(this.#idle);
+    this.#idle = setTimeout(() => {
       this.#node.trim().then(
         () => trimMemory(this.#system),
         // A worker that ended is told by what needs it.
@@ -282,6 +283,7 @@ export class ShimDaemon implements AsyncDisposable {
       started: this.#started,
       signal: this.#stop.signal,
       state: () => this.#state,
+      worked: () => this.#trimSoon(),
       apply: async (document, options) => {
         const { checkDesired } = await import('../desired/parse-desired.ts');
         const desired = checkDesired(document, 'the desired state');

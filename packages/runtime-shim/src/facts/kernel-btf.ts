@@ -15,3 +15,18 @@ export function readKernelBtf(): Promise<Uint8Array | undefined> {
     return Promise.resolve(undefined);
   }
 }
+
+/** The running kernel's BTF for a process that needs it again and again: it stays the same until the next start of the machine. */
+export class KernelBtf {
+  #reading: Promise<Uint8Array | undefined> | undefined;
+
+  /** As {@link readKernelBtf}; every time the same bytes, so that what was learnt of them is known again. */
+  read(): Promise<Uint8Array | undefined> {
+    return (this.#reading ??= readKernelBtf());
+  }
+
+  /** Lets the bytes go until somebody wants them. */
+  forget(): void {
+    this.#reading = undefined;
+  }
+}

@@ -105,11 +105,20 @@ export function recordAnswer(facts: KernelFacts, question: ProbeQuestion, answer
   }
 }
 
+/** Of BTF that was seen before; hashing it takes some milliseconds. */
+const digests = new WeakMap<Uint8Array, string>();
+
+function digestOf(btf: Uint8Array): string {
+  const known = digests.get(btf) ?? `sha256:${createHash('sha256').update(btf).digest('hex')}`;
+  digests.set(btf, known);
+  return known;
+}
+
 function describeBtf(btf: Uint8Array | undefined, include: boolean): KernelFacts['btf'] {
   if (!btf) return { available: false };
   return {
     available: true,
-    digest: `sha256:${createHash('sha256').update(btf).digest('hex')}`,
+    digest: digestOf(btf),
     size: btf.length,
     ...(include ? { data: Buffer.from(btf).toString('base64') } : {}),
   };

@@ -1,6 +1,7 @@
 import { release } from 'node:os';
 import type { OciLayoutStore } from '@bpfship/oras-client';
 import type { Verdict } from '@bpfship/portability';
+import type { KernelBtf } from '../facts/kernel-btf.ts';
 import type { Kernel } from '../kernel/kernel.ts';
 import { KernelError } from '../kernel/kernel-error.ts';
 import { ShimError } from '../shim-error.ts';
@@ -23,6 +24,7 @@ import { readStoredObject, readStoredPackage, storePackage } from './stored-pack
 /** What a change of a service works with. */
 export interface BringUpContext {
   kernel: Kernel;
+  btf: KernelBtf;
   store: OciLayoutStore;
   states: StateFiles;
   folders: NodeFolders;

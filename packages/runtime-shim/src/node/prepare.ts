@@ -24,7 +24,7 @@ import {
   type Verdict,
 } from '@bpfship/portability';
 import { type Policy, type Verification, verifyArtifact } from '@bpfship/trust';
-import { readKernelBtf } from '../facts/kernel-btf.ts';
+import type { KernelBtf } from '../facts/kernel-btf.ts';
 import { loadedModules } from '../facts/module-btf.ts';
 import { readKernelFacts } from '../facts/read-kernel-facts.ts';
 import type { Kernel } from '../kernel/kernel.ts';
@@ -76,7 +76,7 @@ export interface PreparedPackage {
 /** Resolve, verify, facts, select: everything that comes before a layer is fetched. */
 export async function preparePackage(
   source: PackageSource & ParameterChanges & { attach?: AttachTargets; keptParameters?: ParameterValues | undefined },
-  kernel: Kernel,
+  { kernel, btf: ownBtf }: { kernel: Kernel; btf: KernelBtf },
   timer: StepTimer,
 ): Promise<PreparedPackage> {
   const { target, signal, attach = {} } = source;
@@ -84,7 +84,7 @@ export async function preparePackage(
   // The worker opens libbpf, and the kernel's BTF is read, while the registry is asked.
   const opening = kernel.library();
   opening.catch(() => undefined);
-  const reading = readKernelBtf();
+  const reading = ownBtf.read();
   const { descriptor, bytes: manifestBytes } = await timer.run(
     'resolve',
     () => fetchReference(target, source.reference, { signal }),

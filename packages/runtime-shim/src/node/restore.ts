@@ -1,7 +1,6 @@
 import { existsSync } from 'node:fs';
 import { type BtfIndex, type ServiceManifest, variantLayer } from '@bpfship/media-types';
 import { decide, type KernelFacts, neededFacts, type Selection, type Verdict } from '@bpfship/portability';
-import { readKernelBtf } from '../facts/kernel-btf.ts';
 import { loadedModules } from '../facts/module-btf.ts';
 import { readKernelFacts } from '../facts/read-kernel-facts.ts';
 import { KernelError } from '../kernel/kernel-error.ts';
@@ -71,7 +70,7 @@ export async function restoreService(context: BringUpContext, state: ServiceStat
   }
   const facts = await readFacts(context, index);
   const supplement = await usableSupplement(context, before, facts);
-  const selection = await selectStored(index, before, facts, supplement);
+  const selection = await selectStored(context, index, before, facts, supplement);
   const candidates = await inStore(context, { manifest, index, before, selection, facts });
   // What is pinned still runs: then this is an upgrade to the same, else a start.
   const pinned = existsSync(pins.generation(before.id));
@@ -90,8 +89,8 @@ export async function restoreService(context: BringUpContext, state: ServiceStat
   throw new TypeError('there is at least one candidate');
 }
 
-async function readFacts({ kernel }: BringUpContext, { variants }: BtfIndex): Promise<KernelFacts> {
-  const facts = await readKernelFacts({ kernel, btf: await readKernelBtf(), for: neededFacts(variants) });
+async function readFacts({ kernel, btf }: BringUpContext, { variants }: BtfIndex): Promise<KernelFacts> {
+  const facts = await readKernelFacts({ kernel, btf: await btf.read(), for: neededFacts(variants) });
   if (facts.privileges.load) return facts;
   throw new ShimError(
     'ERR_SHIM_PRIVILEGE',
@@ -114,12 +113,13 @@ async function usableSupplement(
 }
 
 async function selectStored(
+  { btf }: BringUpContext,
   index: BtfIndex,
   before: Generation,
   facts: KernelFacts,
   supplement: Uint8Array | undefined,
 ): Promise<Selection> {
-  const types = (await readKernelBtf()) ?? supplement;
+  const types = (await btf.read()) ?? supplement;
   return decide({
     index,
     facts,

@@ -1,6 +1,6 @@
 import type { OciLayoutStore, ReadOnlyTarget } from '@bpfship/oras-client';
 import type { AttachTargets } from '@bpfship/portability';
-import { listInstalledKernels } from '../facts/installed-kernels.ts';
+import { KernelBtf } from '../facts/kernel-btf.ts';
 import { warmUpKernel } from '../facts/warm-up-kernel.ts';
 import type { Kernel } from '../kernel/kernel.ts';
 import type { ServiceEvent } from '../observe/events/service-event.ts';
@@ -12,7 +12,7 @@ import type { MeasuredProgram } from '../observe/metrics/service-metrics.ts';
 import { type EventReader, openEventReader } from '../observe/reader/open-event-reader.ts';
 import { bringUp, type BringUpContext } from './bring-up.ts';
 import { ensureBpffs } from './bpffs.ts';
-import { alreadyInstalled, leaveNoFolders, messageOf, withoutEmpty, wrongService } from './change-errors.ts';
+import { alreadyInstalled, leaveNoFolders, withoutEmpty, wrongService } from './change-errors.ts';
 import { collectGarbage } from './collect-garbage.ts';
 import { type Gate, passGate, recheckGates } from './health/pass-gate.ts';
 import type {
@@ -27,6 +27,7 @@ import { describeInstalled, type InstalledService, type NodeSurvey, surveyNode }
 import { withNodeLock } from './node-lock.ts';
 import { NodeReading } from './node-reading.ts';
 import { type ServicePins, servicePins } from './pins.ts';
+import { prefetchAfter } from './prefetch-after.ts';
 import { type Prefetched, prefetchVariants } from './prefetch.ts';
 import { type PreparedPackage, preparePackage } from './prepare.ts';
 import { reattach, requireRunning, stopService } from './reattach.ts';
@@ -43,6 +44,7 @@ import { uninstallService } from './uninstall.ts';
 /** A node: services as generations, in a state folder and in the kernel. One process changes it at a time. */
 export class ShimNode implements AsyncDisposable {
   readonly #kernel: Kernel;
+  readonly #btf = new KernelBtf();
   readonly #folders: NodeFolders;
   readonly #store: OciLayoutStore;
   readonly #states: StateFiles;
@@ -70,7 +72,7 @@ export class ShimNode implements AsyncDisposable {
    */
   async install(options: InstallOptions): Promise<InstallResult> {
     const timer = new StepTimer(options.onStep);
-    const prepared = await preparePackage(options, this.#kernel, timer);
+    const prepared = await preparePackage(options, this.#asking, timer);
     const { name } = prepared.index;
     if (options.service !== undefined && options.service !== name) throw wrongService(name, options.service);
     const result = await this.#change(name, options.signal, async (context, state) => {
@@ -87,7 +89,7 @@ export class ShimNode implements AsyncDisposable {
     const prepare = ({ attach: before, parameters: keptParameters }: Generation): Promise<PreparedPackage> =>
       preparePackage(
         { ...options, attach: { ...before, ...withoutEmpty(options.attach) }, keptParameters },
-        this.#kernel,
+        this.#asking,
         timer,
       );
     const expected = currentGeneration(await this.#require(service));
@@ -207,11 +209,12 @@ export class ShimNode implements AsyncDisposable {
 
   /** Asks the kernel what every install asks, so that the first one need not wait for it. @throws {KernelError} where libbpf cannot be used. */
   warmUp(): Promise<void> {
-    return warmUpKernel(this.#kernel);
+    return warmUpKernel(this.#kernel, this.#btf);
   }
 
   /** Gives memory back that is not used for now; for processes that live long. */
   trim(): Promise<void> {
+    this.#btf.forget();
     return this.#kernel.trim();
   }
 
@@ -304,23 +307,9 @@ export class ShimNode implements AsyncDisposable {
     }
   }
 
-  /** What is fetched for other kernels is a precaution: that it failed is said, and the service runs. */
-  async #withPrefetched(result: InstallResult, options: InstallOptions, timer: StepTimer): Promise<InstallResult> {
-    if (options.prefetch === false || (await listInstalledKernels(this.#folders.kernels)).length === 0) return result;
-    const { service } = result;
-    const { target, signal } = options;
-    const warnings: string[] = [];
-    try {
-      const { warnings: left } = await timer.run(
-        'prefetch',
-        () => this.prefetch({ service, target, ...(signal ? { signal } : {}) }),
-        ({ kernels, bytes }) => ({ detail: `for ${kernels.map(({ release }) => release).join(', ')}`, bytes }),
-      );
-      warnings.push(...left);
-    } catch (error) {
-      warnings.push(`the variants for the other kernels of this node could not be fetched: ${messageOf(error)}`);
-    }
-    return { ...result, steps: timer.steps, warnings: [...result.warnings, ...warnings] };
+  #withPrefetched(result: InstallResult, options: InstallOptions, timer: StepTimer): Promise<InstallResult> {
+    const prefetch: typeof this.prefetch = (wanted) => this.prefetch(wanted);
+    return prefetchAfter(result, options, { kernels: this.#folders.kernels, prefetch, timer });
   }
 
   async #reattach(
@@ -379,9 +368,13 @@ export class ShimNode implements AsyncDisposable {
     });
   }
 
+  get #asking(): { kernel: Kernel; btf: KernelBtf } {
+    return { kernel: this.#kernel, btf: this.#btf };
+  }
+
   #context(service: string): BringUpContext {
     return {
-      kernel: this.#kernel,
+      ...this.#asking,
       store: this.#store,
       states: this.#states,
       folders: this.#folders,

@@ -14,6 +14,8 @@ export interface ApiContext {
   signal: AbortSignal;
   /** What the daemon does now, for `/v1/health`. */
   state: () => string;
+  /** Hears of each request that may have changed something, once it is done. */
+  worked: () => void;
   /** Takes a desired state over and reconciles; or with `dryRun` says what would be done. */
   apply(desired: object, options: ApplyOptions): Promise<ReconcileReport>;
   /** Reconciles what was applied before. */
@@ -85,7 +87,11 @@ export async function answer(context: ApiContext, request: IncomingMessage, resp
     allowed.push(method);
     if (method !== request.method) continue;
     const signal = AbortSignal.any([context.signal, gone.signal]);
-    await handler({ context, request, response, url, params, signal });
+    try {
+      await handler({ context, request, response, url, params, signal });
+    } finally {
+      if (method !== 'GET') context.worked();
+    }
     return;
   }
   if (allowed.length === 0)
