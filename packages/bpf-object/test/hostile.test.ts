@@ -60,6 +60,11 @@ describe('crafted ELF files', () => {
     ['32 bits', 'ERR_ELF_UNSUPPORTED', () => changed(object, (view) => view.setUint8(4, 1))],
     ['no byte order', 'ERR_ELF_INVALID', () => changed(object, (view) => view.setUint8(5, 3))],
     ['an executable', 'ERR_ELF_UNSUPPORTED', () => changed(object, (view) => view.setUint16(16, 2, true))],
+    [
+      'names of sections in one that holds none',
+      'ERR_ELF_INVALID',
+      () => changed(object, (view) => view.setUint16(62, 2, true)),
+    ],
     ['another machine', 'ERR_ELF_NOT_BPF', () => changed(object, (view) => view.setUint16(18, 62, true))],
     [
       'sections beyond the end',

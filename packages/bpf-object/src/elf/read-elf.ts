@@ -78,6 +78,12 @@ function readSections(
   }
   const strings = raw[nameSection];
   if (strings === undefined) return [];
+  if (strings.type !== SHT_STRTAB) {
+    throw new BpfObjectError('ERR_ELF_INVALID', `the section of names (${nameSection}) holds no strings`, {
+      offset: 62,
+      rule: 'ELF gABI: e_shstrndx is the index of a string table; libelf reads no other (elf_strptr)',
+    });
+  }
   const names = new ByteReader(strings.data, reader.littleEndian, 'the section names', 'ERR_ELF_INVALID');
   return raw.map((section, index) => ({
     ...section,
