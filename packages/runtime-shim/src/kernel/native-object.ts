@@ -11,6 +11,7 @@ import { KernelError } from './kernel-error.ts';
 import { Arena } from './native/arena.ts';
 import type { Bpf } from './native/bpf.ts';
 import { mapTypeName } from './native/map-types.ts';
+import { holdSignals } from './native/hold-signals.ts';
 import { callError, errnoName } from './native/errno.ts';
 import type { Native, Pointer } from './native/library.ts';
 import { PROGRAM_TYPES } from './native/names.ts';
@@ -97,7 +98,7 @@ export class NativeObject {
   }
 
   #load(components: readonly string[], dispatcher: DispatcherBtf | undefined): number {
-    const load = (): number => this.#native.objectLoad(this.#object);
+    const load = (): number => holdSignals(this.#native, () => this.#native.objectLoad(this.#object));
     if (components.length === 0 || dispatcher === undefined) return load();
     return withTrialDispatcher(this.#bpf, dispatcher, (fd) => {
       for (const program of this.#eachProgram()) {

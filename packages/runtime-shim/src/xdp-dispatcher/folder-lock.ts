@@ -30,7 +30,7 @@ function takeLock(native: Native, fd: number, folder: string): void {
   for (let waited = 0; native.flock(fd, EXCLUSIVE_NOW) !== 0; waited += INTERVAL_MS) {
     if (waited >= PATIENCE_MS) {
       throw new KernelError('ERR_KERNEL_ATTACH', `another program has kept the lock on ${folder} for 10 seconds`, {
-        errno: 'EWOULDBLOCK',
+        errno: 'EAGAIN',
         hint: `"fuser ${folder}" names it; try again once it has ended.`,
       });
     }

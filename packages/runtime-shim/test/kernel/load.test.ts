@@ -1,3 +1,5 @@
+import { spawnSync } from 'node:child_process';
+import { writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { describe, expect, it } from 'vitest';
 import { openKernel } from '../../src/kernel/open-kernel.ts';
@@ -148,5 +150,29 @@ SEC("xdp.frags") int packet(struct xdp_md *ctx) { return XDP_PASS; }
       await kernel[Symbol.asyncDispose]();
     }
     expect(kernelDescriptors()).toEqual([]);
+  });
+});
+
+/** The verifier walks all rounds of its loop: some ten milliseconds. */
+const LONG = `
+SEC("raw_tp/sys_enter") int walk(void *ctx)
+{
+	for (int i = 0; i < 100000; i++)
+		__asm__ volatile("" : "+r"(i));
+	return 0;
+}`;
+
+describe.skipIf(!IS_ROOT)('a program that the verifier takes long for', () => {
+  it('is loaded also where signals come all the time, as those of a profiler', () => {
+    const { folder } = createSandbox();
+    const object = join(folder, 'long.bpf.o');
+    writeFileSync(object, compileObject(LONG));
+    const script = join(import.meta.dirname, '..', 'support', 'load-file.ts');
+    const profiler = ['--cpu-prof', '--cpu-prof-interval=100', `--cpu-prof-dir=${folder}`];
+    const conditions = ['--conditions=development', '--disable-warning=ExperimentalWarning'];
+    const { stdout, stderr } = spawnSync(process.execPath, [...conditions, ...profiler, script, object], {
+      encoding: 'utf8',
+    });
+    expect([stdout, stderr]).toEqual(['walk\n', '']);
   });
 });

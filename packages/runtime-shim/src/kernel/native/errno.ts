@@ -3,6 +3,8 @@ import { KernelError, type KernelErrorCode, type KernelErrorDetails } from '../k
 
 const NAMES: ReadonlyMap<number, string> = new Map([
   ...Object.entries(constants.errno).map(([name, value]): [number, string] => [value, name]),
+  // The same number as EWOULDBLOCK, which is what sockets call it.
+  [constants.errno.EAGAIN, 'EAGAIN'],
   // The kernel's own number that user space has no name for (include/linux/errno.h).
   [524, 'ENOTSUPP'],
 ]);

@@ -35,6 +35,8 @@ export interface Native {
   duplicate(fd: number, onto: number, flags: number): number;
   setResourceLimit(resource: number, limits: Buffer): number;
   flock(fd: number, operation: number): number;
+  /** Of the calling thread; sets of signals have 128 bytes. */
+  signalMask(how: number, set: Buffer, old: Buffer): number;
   ifNameToIndex(name: string): number;
   /** `undefined` where there is no such interface. */
   ifIndexToName(index: number): string | undefined;
@@ -128,6 +130,7 @@ export function openNative(path: string | undefined): Native {
     duplicate: bind(libc, 'int dup3(int fd, int onto, int flags)'),
     setResourceLimit: bind(libc, 'int setrlimit(int resource, _In_ void *limits)'),
     flock: bind(libc, 'int flock(int fd, int operation)'),
+    signalMask: bind(libc, 'int sigprocmask(int how, _In_ void *set, _Inout_ void *old)'),
     ifNameToIndex: bind(libc, 'unsigned int if_nametoindex(const char *name)'),
     ifIndexToName: bindIndexToName(bind(libc, 'const char *if_indextoname(unsigned int index, _Out_ void *name)')),
     objectOpenMem: fn('void *bpf_object__open_mem(const void *buf, size_t size, const void *opts)'),
