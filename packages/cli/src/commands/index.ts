@@ -7,6 +7,7 @@ import { createCopyCommand } from './copy.ts';
 import { createEvidenceCommand } from './evidence.ts';
 import { createFactsCommand } from './facts.ts';
 import { createGenerateKeyPairCommand } from './generate-key-pair.ts';
+import { createGcCommand } from './gc.ts';
 import { createHubCommand } from './hub.ts';
 import { createInspectCommand } from './inspect.ts';
 import { createInstallCommand, createUpgradeCommand } from './install.ts';
@@ -69,6 +70,7 @@ export const commands: readonly CommandEntry[] = [
   { group: 'Node', create: createStopCommand },
   { group: 'Node', create: createStartCommand },
   { group: 'Node', create: createUninstallCommand },
+  { group: 'Node', create: createGcCommand },
   { group: 'Hub', create: createSearchCommand },
   { group: 'Hub', create: createInfoCommand },
   { group: 'Hub', create: createHubCommand },

@@ -66,6 +66,8 @@ export class ShimDaemon implements AsyncDisposable {
   #soon: NodeJS.Timeout | undefined;
   #idle: NodeJS.Timeout | undefined;
   #trimmed = false;
+  /** Whether something was changed since garbage was collected. */
+  #changed = false;
   #state = 'starting';
   #report: ReconcileReport | undefined;
   /** Reconciliations come one after the other. */
@@ -221,18 +223,23 @@ export class ShimDaemon implements AsyncDisposable {
     if (!options.localOnly || !this.#trimmed) this.#trimSoon();
   }
 
-  /** Gives memory back once there has been nothing to do for a while. */
+  /** Once there has been nothing to do for a while: removes content that nothing needs any more, and gives memory back. */
   #trimSoon(): void {
     if (this.#stop.signal.aborted) return;
     this.#trimmed = true;
     clearTimeout(this.#idle);
-    this.#idle = setTimeout(() => {
-      this.#node.trim().then(
-        () => trimMemory(this.#system),
-        // A worker that ended is told by what needs it.
-        () => undefined,
-      );
-    }, IDLE_MS).unref();
+    this.#idle = setTimeout(() => void this.#tidy(), IDLE_MS).unref();
+  }
+
+  async #tidy(): Promise<void> {
+    try {
+      if (this.#changed) await this.#inTurn(() => this.#node.garbageCollect({ signal: this.#stop.signal }));
+      this.#changed = false;
+      await this.#node.trim();
+      trimMemory(this.#system);
+    } catch (error) {
+      if (!this.#stop.signal.aborted) this.#log('warning', 'tidying up failed', { error: describeError(error) });
+    }
   }
 
   async #reconcile(desired: DesiredState, options: ReconcileOptions): Promise<ReconcileReport> {
@@ -240,6 +247,7 @@ export class ShimDaemon implements AsyncDisposable {
       ...options,
       signal: this.#stop.signal,
       onReport: (one) => {
+        this.#changed ||= one.outcome === 'done';
         this.#tell(one);
         options.onReport?.(one);
       },
@@ -283,7 +291,10 @@ export class ShimDaemon implements AsyncDisposable {
       started: this.#started,
       signal: this.#stop.signal,
       state: () => this.#state,
-      worked: () => this.#trimSoon(),
+      worked: () => {
+        this.#changed = true;
+        this.#trimSoon();
+      },
       apply: async (document, options) => {
         const { checkDesired } = await import('../desired/parse-desired.ts');
         const desired = checkDesired(document, 'the desired state');

@@ -10,6 +10,7 @@ import type { Activation, AttachedProgram, RecordedProgram, RunningGeneration } 
 import type { AttachTargets } from '@bpfship/portability';
 import { attachmentsOf, checkAttachTargets, openPatterns, programsOfOthers } from './attach-targets.ts';
 import { fetchVariant } from './fetch-variant.ts';
+import { keptGenerations } from './kept-generations.ts';
 import type { InstallOptions, InstallResult, NodeFolders, RejectedVariant } from './node-options.ts';
 import { needsGate, pendingHealth } from './health/generation-health.ts';
 import { checkUpgrade } from './permissions/check-upgrade.ts';
@@ -119,7 +120,8 @@ async function tryCandidate(
       schemaVersion: 1,
       name: index.name,
       current: id,
-      generations: [...(state?.generations ?? []), generation],
+      // The one that ran stays, however old it is: a rollback goes there.
+      generations: keptGenerations([...(state?.generations ?? []), generation], state ? [state.current] : []),
     });
   });
   return resultOf(index.name, generation, activation, timer, {

@@ -1,3 +1,4 @@
+import { existsSync } from 'node:fs';
 import type { OciLayoutStore, ReadOnlyTarget } from '@bpfship/oras-client';
 import type { AttachTargets } from '@bpfship/portability';
 import { KernelBtf } from '../facts/kernel-btf.ts';
@@ -38,7 +39,7 @@ import { describeStatus, type ServiceStatus, type ServiceSummary, summarize } fr
 import { StateFiles } from './state-files.ts';
 import { currentGeneration, type Generation, type ServiceState } from './state-schema.ts';
 import { StepTimer } from './steps.ts';
-import { readStoredPackage } from './stored-package.ts';
+import { blobPath, readStoredPackage } from './stored-package.ts';
 import { uninstallService } from './uninstall.ts';
 
 /** A node: services as generations, in a state folder and in the kernel. One process changes it at a time. */
@@ -194,9 +195,9 @@ export class ShimNode implements AsyncDisposable {
     await this.#exclusively(signal, async () => {
       await this.#store.sync();
       const state = await this.#require(service);
-      const generations = state.generations.map((one) =>
-        one.id === generation.id ? { ...one, prefetched: wanted } : one,
-      );
+      // Somebody may have collected garbage since they were fetched.
+      const prefetched = wanted.filter((digest) => existsSync(blobPath(this.#store, digest)));
+      const generations = state.generations.map((one) => (one.id === generation.id ? { ...one, prefetched } : one));
       await this.#states.write({ ...state, generations });
     });
     return fetched;

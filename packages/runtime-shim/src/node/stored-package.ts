@@ -104,8 +104,13 @@ export async function readStoredSignature(
 
 /** Removes a blob from the local store; nothing where it is not there. */
 export async function removeBlob(store: OciLayoutStore, digest: string): Promise<void> {
+  await rm(blobPath(store, digest), { force: true });
+}
+
+/** Where a blob of the local store is, if it is there (OCI image layout, "blobs"). */
+export function blobPath(store: OciLayoutStore, digest: string): string {
   const [algorithm = '', hex = ''] = digest.split(':');
-  await rm(join(store.path, 'blobs', algorithm, hex), { force: true });
+  return join(store.path, 'blobs', algorithm, hex);
 }
 
 async function withStore<T>({ path }: OciLayoutStore, what: string, read: () => Promise<T>): Promise<T> {

@@ -27,6 +27,10 @@ function idsOf({ generations, programs, maps, state }: ServiceStatus): unknown {
   };
 }
 
+function ids(first: number, last: number): number[] {
+  return Array.from({ length: last - first + 1 }, (_, i) => first + i);
+}
+
 /** Counts in a map of the given definition. */
 function keeping(map: string): string {
   return `
@@ -43,6 +47,27 @@ SEC("raw_tp/sched_process_exec") int count(void *ctx)
 }
 
 describe.skipIf(!IS_ROOT)('upgrade', () => {
+  it('keeps a bounded number of generations, and garbage collection what they need', async () => {
+    const sandbox = createSandbox();
+    const versions = Array.from({ length: 19 }, (_, i) => `1.0.${i}`);
+    const packed = await packServices(
+      versions.map((version) => ({ version, variants: { one: `${execCounter()}\n// ${version}\n` } })),
+    );
+    const node = await sandbox.openNode();
+    await node.install(packed.unsigned('1.0.0'));
+    for (const version of versions.slice(1)) await node.upgrade({ ...packed.unsigned(version), service: SERVICE });
+    const { generations } = await node.status(SERVICE);
+    expect(generations.map(({ version }) => version)).toEqual(versions.slice(-16));
+
+    // What runs and what ran before it stay, however old they are.
+    await node.rollback({ service: SERVICE, to: generations[0]?.id ?? 0 });
+    await node.upgrade({ ...packed.unsigned('1.0.0'), service: SERVICE });
+    expect((await node.status(SERVICE)).generations.map(({ id }) => id)).toEqual(ids(4, 20));
+    expect((await node.garbageCollect()).length).toBeGreaterThan(0);
+    expect(await node.garbageCollect()).toEqual([]);
+    expect(await node.rollback({ service: SERVICE })).toMatchObject({ version: '1.0.18' });
+  });
+
   it('keeps the contents of maps, switches by a stub or by overlap, and rolls back without a registry', async () => {
     const sandbox = createSandbox();
     const packed = await packServices([
