@@ -64,6 +64,12 @@ static __always_inline __u64 fill_arguments(struct scratch *scratch, struct task
 	__u64 used;
 
 	event->args[0] = '\0';
+	/*
+	 * Zero, and no verifier may know it: those before Linux 6.7 walk the callback of bpf_loop once only, and would take out what is for
+	 * the second round (Linux commit ab5cfac139ab).
+	 */
+	event->args_omitted = 0;
+	arguments.offset = *(volatile __u32 *)&event->args_omitted;
 	read_arguments(&arguments);
 	event->args[ARGS_SIZE - 1] = '\0';
 	event->args_count = arguments.count;
