@@ -32,8 +32,13 @@ export function becomeOnlyOne(system: System, stateDir: string): OnlyOne {
       },
     );
   }
-  ftruncateSync(fd);
-  writeSync(fd, String(process.pid), 0);
+  try {
+    ftruncateSync(fd);
+    writeSync(fd, String(process.pid), 0);
+  } catch (error) {
+    closeSync(fd);
+    throw stateError(error, `writing ${path}`);
+  }
   return { path, [Symbol.dispose]: () => closeSync(fd) };
 }
 
