@@ -58,6 +58,9 @@ export class Reconciler {
       options.onReport?.(one);
     };
     const survey = await this.#node.survey();
+    for (const { service, error } of survey.damaged) {
+      report({ service, action: 'restore', outcome: 'failed', reason: error.message, error: describeError(error) });
+    }
     const repaired = await this.#repair(survey, options, report);
     const services = repaired.size === 0 ? survey.installed : await this.#node.installed();
     const installed = new Map(services.map((service) => [service.name, service]));

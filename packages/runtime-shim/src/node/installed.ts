@@ -49,6 +49,8 @@ export interface NodeSurvey {
   incomplete: string[];
   /** Those whose patterns match something else than what they are attached to, and what that is, in one line. */
   changedPatterns: { service: string; targets: string }[];
+  /** Those whose state cannot be read. */
+  damaged: { service: string; error: Error }[];
 }
 
 /** Looks at all services at once, with one question to the kernel. */
@@ -56,7 +58,7 @@ export async function surveyNode(
   kernel: Kernel,
   states: readonly ServiceState[],
   pinsOf: (service: string) => ServicePins,
-): Promise<NodeSurvey> {
+): Promise<Omit<NodeSurvey, 'damaged'>> {
   const wanted = states.flatMap((state) => {
     if (state.stopped) return [];
     const { id, programs } = currentGeneration(state);

@@ -35,7 +35,7 @@ import { reattach, requireRunning, stopService } from './reattach.ts';
 import { recover } from './recover.ts';
 import { lookAt, restoreFailed, restoreService, type RestoredService } from './restore.ts';
 import { rollBack } from './roll-back.ts';
-import { describeStatus, type ServiceStatus, type ServiceSummary, summarize } from './status.ts';
+import { describeStatus, type ServiceStatus, type ServiceSummary, summarizeAll } from './status.ts';
 import { StateFiles } from './state-files.ts';
 import { currentGeneration, type Generation, type ServiceState } from './state-schema.ts';
 import { StepTimer } from './steps.ts';
@@ -144,7 +144,8 @@ export class ShimNode implements AsyncDisposable {
    * @returns what was done, a line each.
    */
   async recheckHealth(options: { signal?: AbortSignal } = {}): Promise<string[]> {
-    return recheckGates(this.#gate, await this.#states.all(), options);
+    const { states } = await this.#states.readable();
+    return recheckGates(this.#gate, states, options);
   }
 
   /** Detaches a service, removes its pins, and forgets it. */
@@ -219,20 +220,20 @@ export class ShimNode implements AsyncDisposable {
     return this.#kernel.trim();
   }
 
-  /** All installed services. */
+  /** All installed services, as they are in the kernel: one question to it for all. */
   async list(): Promise<ServiceSummary[]> {
-    return (await this.#states.all()).map((state) => summarize(state, this.#pins(state.name)));
+    return summarizeAll(this.#kernel, await this.#states.all(), (service) => this.#pins(service));
   }
 
-  /** What is installed, from the state alone. */
+  /** What is installed, from the state alone; a service whose state is damaged is left out. */
   async installed(): Promise<InstalledService[]> {
-    return (await this.#states.all()).map(describeInstalled);
+    return (await this.#states.readable()).states.map(describeInstalled);
   }
 
   /** What is installed, what of it is not wholly in the kernel, and whose patterns match something else: one question to the kernel for all. */
   async survey(): Promise<NodeSurvey> {
-    const states = await this.#states.unchanged();
-    return surveyNode(this.#kernel, states, (service) => this.#pins(service));
+    const { states, damaged } = await this.#states.unchanged();
+    return { ...(await surveyNode(this.#kernel, states, (service) => this.#pins(service))), damaged };
   }
 
   /** One service, as it really is in the kernel. */

@@ -13,6 +13,12 @@ const MAX_STATE_SIZE: number = 4 * 1024 * 1024;
 /** Times of file systems are as coarse as this, in milliseconds. */
 const RACY_MS = 2_000;
 
+/** What could be read of the node's state, and what could not. */
+export interface ReadStates {
+  states: ServiceState[];
+  damaged: { service: string; error: ShimError }[];
+}
+
 /** The node's state on disk: one file for each service, replaced in one step. */
 export class StateFiles {
   readonly #folder: string;
@@ -119,13 +125,28 @@ export class StateFiles {
    * The states that can be read, for who looks often: every change replaces a file, which the folder's time of change tells, so that one look at the
    * folder is enough. A file that somebody damages in its place is seen by {@link read} and {@link all}.
    */
-  async unchanged(): Promise<ServiceState[]> {
+  async unchanged(): Promise<ReadStates> {
     const stamp = this.#folderStamp();
-    if (stamp !== undefined && this.#list?.stamp === stamp) return this.#list.states;
-    const read = await Promise.all((await this.names()).map((name) => this.read(name).catch(() => undefined)));
-    const states = read.filter((state) => state !== undefined);
-    this.#list = stamp === undefined || read.includes(undefined) ? undefined : { stamp, states };
-    return states;
+    if (stamp !== undefined && this.#list?.stamp === stamp) return { states: this.#list.states, damaged: [] };
+    const read = await this.readable();
+    this.#list = stamp === undefined || read.damaged.length > 0 ? undefined : { stamp, states: read.states };
+    return read;
+  }
+
+  /** The states that can be read, and why the others cannot: one damaged file must not hold up other services. */
+  async readable(): Promise<ReadStates> {
+    const states: ServiceState[] = [];
+    const damaged: ReadStates['damaged'] = [];
+    for (const service of await this.names()) {
+      try {
+        const state = await this.read(service);
+        if (state) states.push(state);
+      } catch (error) {
+        if (!(error instanceof ShimError)) throw error;
+        damaged.push({ service, error });
+      }
+    }
+    return { states, damaged };
   }
 
   /** Absent where the folder was changed so short ago that its time may not tell the next change. */

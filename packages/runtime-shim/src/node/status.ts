@@ -1,5 +1,6 @@
 import { existsSync } from 'node:fs';
 import type { BtfIndex, Variant } from '@bpfship/media-types';
+import { KernelError } from '../kernel/kernel-error.ts';
 import type { AttachWay, Kernel } from '../kernel/kernel.ts';
 import { describeParameters, type ParameterStatus } from './parameters.ts';
 import type { RecordedProgram, Switching } from './activation.ts';
@@ -60,10 +61,40 @@ export interface ServiceStatus extends Omit<ServiceSummary, 'programs'> {
   maps: { name: string; type: string; pin: string; id?: number }[];
 }
 
-/** A summary from the state and the presence of pins; the kernel is not asked. */
-export function summarize(state: ServiceState, pins: ServicePins): ServiceSummary {
+/** A line for each service, with one question to the kernel: the pin of a link outlives what it was attached to. */
+export async function summarizeAll(
+  kernel: Pick<Kernel, 'inspectPins'>,
+  states: readonly ServiceState[],
+  pinsOf: (service: string) => ServicePins,
+): Promise<ServiceSummary[]> {
+  const pins = states.flatMap((state) => presentLinkPins(state, pinsOf(state.name)));
+  const dead = new Set(await deadLinks(kernel, pins));
+  return states.map((state) => summarize(state, pinsOf(state.name), dead));
+}
+
+function presentLinkPins(state: ServiceState, pins: ServicePins): string[] {
+  const { id, programs } = currentGeneration(state);
+  return programs.map((program) => linkPinOf(pins, id, program)).filter((pin) => existsSync(pin));
+}
+
+async function deadLinks(kernel: Pick<Kernel, 'inspectPins'>, pins: string[]): Promise<string[]> {
+  if (pins.length === 0) return [];
+  try {
+    const links = await kernel.inspectPins(pins);
+    return pins.filter((_pin, i) => {
+      const link = links[i];
+      return link?.kind !== 'link' || link.dead;
+    });
+  } catch (error) {
+    // Who may not ask the kernel still sees what is installed.
+    if (error instanceof KernelError) return [];
+    throw error;
+  }
+}
+
+function summarize(state: ServiceState, pins: ServicePins, dead: ReadonlySet<string>): ServiceSummary {
   const { id, version, variant, manifest, programs } = currentGeneration(state);
-  const attached = programs.filter((program) => existsSync(linkPinOf(pins, id, program))).length;
+  const attached = presentLinkPins(state, pins).filter((pin) => !dead.has(pin)).length;
   return {
     name: state.name,
     version,
@@ -96,7 +127,7 @@ export async function describeStatus(
     const info = await kernel.inspectPin(pins.map(name));
     if (info) maps.push({ name, type, pin: pins.map(name), id: info.id });
   }
-  const { programs: _count, ...summary } = summarize(state, pins);
+  const { programs: _count, ...summary } = summarize(state, pins, new Set());
   const attached = programs.filter((program) => program.state === 'attached').length;
   return {
     ...summary,

@@ -1,4 +1,4 @@
-import { rmSync } from 'node:fs';
+import { rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { describe, expect, it, onTestFinished } from 'vitest';
 import { copy, Repository } from '@bpfship/oras-client';
@@ -95,6 +95,24 @@ describe.skipIf(!IS_ROOT)('reconciling', () => {
       { action: 'upgrade', outcome: 'done', from: { version: '1.0.0' }, to: { version: '1.1.0' } },
     ]);
     expect(await node.list()).toMatchObject([{ version: '1.1.0', state: 'attached' }]);
+  });
+
+  it('repairs and upgrades the others where the state of one service is damaged, and says which', async () => {
+    const { sandbox, node, reconciler, host, desired } = await setStage(['1.0.0', '1.1.0']);
+    await reconciler.reconcile(desired({ repository: `${host}/acme/test`, version: '1.0.0' }));
+    writeFileSync(join(sandbox.stateDir, 'services', 'other.json'), '{');
+    const { programs } = await node.status('test-service');
+    for (const { link } of programs) rmSync(link?.pin ?? '');
+    const report = await reconciler.reconcile(desired({ repository: `${host}/acme/test`, version: '1.1.0' }));
+    expect(report).toMatchObject({
+      services: [
+        { service: 'other', action: 'restore', outcome: 'failed', error: { code: 'ERR_SHIM_STATE_CORRUPT' } },
+        { service: 'test-service', action: 'restore', outcome: 'done' },
+        { service: 'test-service', action: 'upgrade', outcome: 'done' },
+      ],
+      settled: false,
+    });
+    expect(await node.recheckHealth()).toEqual([]);
   });
 
   it('does not come back to what failed its health gate, until it is told to', async () => {

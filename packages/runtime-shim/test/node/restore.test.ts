@@ -51,6 +51,8 @@ describe.skipIf(!IS_ROOT)('restore', () => {
     const packet = programs.find(({ name }) => name === 'packet');
     const count = programs.find(({ name }) => name === 'count');
     execFileSync('bpftool', ['link', 'detach', 'id', String(packet?.link?.id)]);
+    // The link's pin is still there.
+    expect(await node.list()).toMatchObject([{ state: 'degraded', programs: 1 }]);
     rmSync(count?.link?.pin ?? '');
     expect(await node.status(SERVICE)).toMatchObject({ state: 'detached' });
     const [restored] = await node.restore();
