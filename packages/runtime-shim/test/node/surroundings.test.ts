@@ -2,6 +2,8 @@ import { execFileSync } from 'node:child_process';
 import { existsSync, mkdirSync, readdirSync, rmdirSync, rmSync } from 'node:fs';
 import { join } from 'node:path';
 import { describe, expect, it, onTestFinished } from 'vitest';
+import { becomeOnlyOne } from '../../src/daemon/only-one.ts';
+import { openSystem } from '../../src/daemon/system.ts';
 import { pinMaps } from '../../src/node/carry-maps.ts';
 import { servicePins } from '../../src/node/pins.ts';
 import { NO_MAPS } from '../../src/node/plan-maps.ts';
@@ -91,6 +93,16 @@ describe.skipIf(!IS_ROOT)('bad surroundings', () => {
     execFileSync('rm', [join(full, 'ballast')]);
     await node.upgrade({ ...packed.unsigned('2.0.0'), service: SERVICE });
     await node.uninstall({ service: SERVICE });
+  });
+
+  it('a daemon says which file a full disk keeps it from writing', () => {
+    const sandbox = createSandbox();
+    const full = join(sandbox.folder, 'full');
+    mkdirSync(full);
+    execFileSync('mount', ['-t', 'tmpfs', '-o', 'size=64k,mode=0700', 'tmpfs', full]);
+    onTestFinished(() => void execFileSync('umount', [full]));
+    execFileSync('sh', ['-c', `head -c 100000 /dev/zero > ${full}/ballast || true`], { stdio: 'ignore' });
+    expect(() => becomeOnlyOne(openSystem(), full)).toThrow(`no space left while writing ${join(full, 'shim.lock')}`);
   });
 
   it('a folder for pins that somebody unmounted is said, and mended from the local store', async () => {
