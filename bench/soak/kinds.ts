@@ -30,7 +30,7 @@ export interface SoakStage {
 export interface SoakKind {
   name: string;
   question: string;
-  /** Upgrades in a row, as issue 4 asks for them. */
+  /** Upgrades in a row. */
   upgrades: number;
   /** Events a second; 0: as many as one processor makes. */
   rate: number;

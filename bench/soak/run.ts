@@ -10,16 +10,18 @@ import { describeCommit, describeMachine } from '../support/machine.ts';
 import { runProcess } from '../support/run-process.ts';
 import { summarize } from '../support/statistics.ts';
 import { makeTemporaryFolder } from '../support/temporary-folder.ts';
+import { FUNCTIONS, soakFunctions } from './functions.ts';
 import { SOAK_KINDS, type SoakKind } from './kinds.ts';
 import type { SoakFindings } from './soak.ts';
 
-const NAMES = SOAK_KINDS.map(({ name }) => name);
+const KINDS = [...SOAK_KINDS, FUNCTIONS];
+const NAMES: readonly string[] = KINDS.map(({ name }) => name);
 const USAGE = `Usage: npm run soak -- [options] [name...]
 
 Upgrades a service again and again under load, and proves that every event passed exactly one generation. Needs root.
 
 Names (default: all):
-${SOAK_KINDS.map(({ name, upgrades, question }) => `  ${name.padEnd(15)} ${question} (${upgrades} upgrades)`).join('\n')}
+${KINDS.map(({ name, upgrades, question }) => `  ${name.padEnd(15)} ${question} (${upgrades} upgrades)`).join('\n')}
 
 Options:
   --upgrades <n>  upgrades in a row
@@ -65,16 +67,16 @@ async function main(): Promise<number> {
     return 2;
   }
   let wrong = 0;
-  for (const kind of SOAK_KINDS.filter(({ name }) => positionals.length === 0 || positionals.includes(name))) {
+  for (const kind of KINDS.filter(({ name }) => positionals.length === 0 || positionals.includes(name))) {
     const upgrades = Number(values.upgrades ?? (values.quick ? 50 : kind.upgrades));
     console.log(`\n${kind.name}: ${kind.question}`);
     const machine = describeMachine();
-    const soaked = await soakOnce(kind, upgrades, Number(values.rate ?? kind.rate));
-    const findings = findingsOf(kind, soaked);
+    const { findings, isRight } =
+      'rate' in kind ? await soakHere(kind, upgrades, Number(values.rate ?? kind.rate)) : await soakFunctions(upgrades);
     for (const group of findings.groups) console.log(`\n${renderGroup(group)}`);
     for (const { title, lines } of findings.lists)
       console.log(`\n${[title, ...lines.map((line) => `  ${line}`)].join('\n')}`);
-    if (!exactlyOnce(soaked)) wrong += 1;
+    if (!isRight) wrong += 1;
     if (values.quick) continue;
     const date = new Date().toISOString().slice(0, 10);
     const name = `soak-${kind.name}`;
@@ -91,6 +93,15 @@ async function main(): Promise<number> {
   if (!values.quick)
     writePage(renderPage(readResults([...BENCHMARKS.map(({ name }) => name), ...NAMES.map((name) => `soak-${name}`)])));
   return wrong === 0 ? 0 : 1;
+}
+
+async function soakHere(
+  kind: SoakKind,
+  upgrades: number,
+  rate: number,
+): Promise<{ findings: Findings; isRight: boolean }> {
+  const soaked = await soakOnce(kind, upgrades, rate);
+  return { findings: findingsOf(kind, soaked), isRight: exactlyOnce(soaked) };
 }
 
 async function soakOnce({ name }: SoakKind, upgrades: number, rate: number): Promise<Soaked> {
