@@ -3,6 +3,7 @@ import { readdir, rm, writeFile } from 'node:fs/promises';
 import { isBuiltin } from 'node:module';
 import { join } from 'node:path';
 import { type InputOptions, type OutputChunk, type OutputOptions, rolldown } from 'rolldown';
+import { BUNDLE_ALIASES } from './bundle-aliases.ts';
 import { licencesOf } from './bundle-licences.ts';
 
 // Makes few files of many: loading them takes a fraction of the time of loading their modules one by one. Part of the build; does nothing where
@@ -91,7 +92,7 @@ async function isFresh({ result, sources }: Bundle): Promise<boolean> {
 }
 
 async function write({ input, output, imports }: Bundle): Promise<OutputChunk[]> {
-  const build = await rolldown(input);
+  const build = await rolldown({ ...input, resolve: { alias: { ...BUNDLE_ALIASES } } });
   try {
     const written = await build.write({
       ...output,

@@ -19,6 +19,8 @@ const SERVICES = 50;
 const ROUNDS = 10;
 /** Seconds for which the daemon is looked at while it has nothing to do. */
 const IDLE_SECONDS = 60;
+/** Seconds after the last change. The first look for drift comes within 30. */
+const SETTLE_SECONDS = 40;
 
 /** A node's daemon: what it takes at rest, with nothing new, and for an install; beside tools that only load. */
 export const shim: Benchmark = {
@@ -151,8 +153,8 @@ async function measureReconciles(
 }
 
 async function measureIdle({ daemon, context }: Stage, seconds: number): Promise<Series[]> {
-  // What is begun comes to its end, and memory is given back.
-  await sleep(context.quick ? 1000 : 10_000, undefined, { signal: context.signal });
+  // What is begun comes to its end, memory is given back, and the first look for drift reads again what it needs of that.
+  await sleep(context.quick ? 1000 : SETTLE_SECONDS * 1000, undefined, { signal: context.signal });
   context.say(`looking on for ${seconds} s`);
   const before = daemon.cpu();
   await sleep(seconds * 1000, undefined, { signal: context.signal });

@@ -15,6 +15,7 @@ import {
 import { arch } from 'node:os';
 import { dirname, join } from 'node:path';
 import { rolldown } from 'rolldown';
+import { BUNDLE_ALIASES } from '../bundle-aliases.ts';
 import { CACHE } from '../machine/debian-archive.ts';
 import { ensureSystemPackages, hasCommand } from '../machine/system-packages.ts';
 import { buildLibbpf } from '../native/build-libbpf.ts';
@@ -106,7 +107,7 @@ async function compileScripts(node: string, work: string): Promise<Record<string
 
 /** One text with all that it imports: inside of the executable there is nothing else to import. */
 async function bundle(input: string): Promise<string> {
-  const alias = { koffi: join(SHIM, 'executable', 'embedded-koffi.js') };
+  const alias = { ...BUNDLE_ALIASES, koffi: join(SHIM, 'executable', 'embedded-koffi.js') };
   const build = await rolldown({ input, platform: 'node', resolve: { alias } });
   try {
     const minify = { compress: true, mangle: true, codegen: true };

@@ -1,5 +1,5 @@
 import { Command, Option, type OutputConfiguration } from 'commander';
-import { commands } from './commands/index.ts';
+import { commandsFor } from './commands/index.ts';
 import type { GetContext } from './context.ts';
 import { addExamples } from './options/examples.ts';
 import { addHelpTopics } from './help-topics.ts';
@@ -12,8 +12,13 @@ const MIN_WIDTH_TO_WRAP = 20;
  * The whole command tree. Options of the program are accepted before and after the command.
  *
  * @param output - where help goes; default: the process's streams.
+ * @param args - of a command line: where they begin with a command, the tree has only that one. Default: all commands.
  */
-export function createProgram(getContext: GetContext, output: OutputConfiguration = {}): Command {
+export async function createProgram(
+  getContext: GetContext,
+  output: OutputConfiguration = {},
+  args: readonly string[] = [],
+): Promise<Command> {
   const program = new Command('bpfship')
     .description('Pack, sign, ship and run eBPF services: one signed OCI artifact, the variant that fits each kernel.')
     .version(`bpfship ${version}`, '-V, --version', 'print the version')
@@ -28,7 +33,8 @@ export function createProgram(getContext: GetContext, output: OutputConfiguratio
     .option('-d, --debug', 'print stacks and causes of errors')
     .option('--no-tty', 'no live progress, even on a terminal')
     .helpOption('-h, --help', 'show the help of a command');
-  for (const { group, create } of commands) program.addCommand(create(getContext).helpGroup(`${group}:`));
+  for (const { group, load } of commandsFor(args))
+    program.addCommand((await load())(getContext).helpGroup(`${group}:`));
   program.addHelpCommand(
     new Command('help').argument('[command]').description('show the help of a command').helpGroup('Other:'),
   );

@@ -16,7 +16,7 @@ const INTERRUPTED = 130;
  * @param args - without `node` and the program's name.
  */
 export async function run(args: readonly string[], streams: Streams, signal: AbortSignal): Promise<number> {
-  const program = createProgram(
+  const program = await createProgram(
     (): CommandContext => {
       const options = readGlobalOptions(program, args);
       return { streams, options, signal, printer: createPrinter(streams, options, signal) };
@@ -29,6 +29,7 @@ export async function run(args: readonly string[], streams: Streams, signal: Abo
       getOutHelpWidth: () => streams.stdout.columns ?? 80,
       getErrHelpWidth: () => streams.stderr.columns ?? 80,
     },
+    args,
   );
   try {
     if (args.length === 0 || args[0] === 'help') showHelp(program, args.slice(1));

@@ -14,7 +14,7 @@ function pathsOf(command: Command, path: readonly string[] = []): string[][] {
 }
 
 const paths = pathsOf(
-  createProgram(() => {
+  await createProgram(() => {
     throw new Error('no command runs here');
   }),
 );
@@ -33,7 +33,7 @@ describe('help', () => {
     async (_, path) => {
       const { status, stdout, stderr } = await runCli([...path, '--help']);
       expect({ status, stderr }).toEqual({ status: 0, stderr: '' });
-      expect(stdout.split('\n')[0]).toBe(usageOf(path));
+      expect(stdout.split('\n')[0]).toBe(await usageOf(path));
       expect(stdout.match(/^ {2}\$ .*(?:bpfship|oras|cosign) /gm)?.length).toBeGreaterThanOrEqual(3);
       const long = stdout.split('\n').filter((line) => line.length > 80 && !line.startsWith('  $ '));
       expect(long).toEqual([]);
@@ -71,8 +71,8 @@ describe('help', () => {
   });
 });
 
-function usageOf(path: readonly string[]): string {
-  let command: Command | undefined = createProgram(() => {
+async function usageOf(path: readonly string[]): Promise<string> {
+  let command: Command | undefined = await createProgram(() => {
     throw new Error('no command runs here');
   });
   for (const word of path) command = command?.commands.find((child) => child.name() === word);

@@ -29,16 +29,25 @@ export interface OpenNodeOptions extends OpenKernelOptions {
  * @throws {ShimError} where its state folder cannot be used, or others may write to it.
  */
 export async function openNode(options: OpenNodeOptions = {}): Promise<ShimNode> {
-  const { stateDir = '/var/lib/bpfship', bpffsDir = '/sys/fs/bpf/bpfship', lockWaitMs, kernel, kernels } = options;
-  await makeStateFolder(stateDir);
-  const store = await OciLayoutStore.open(join(stateDir, 'store'), { create: true });
+  const { stateDir = '/var/lib/bpfship', bpffsDir = '/sys/fs/bpf/bpfship', lockWaitMs, kernels } = options;
   const folders = { stateDir: resolve(stateDir), bpffsDir: resolve(bpffsDir) };
+  // Its worker starts while the store is opened.
+  const kernel = options.kernel ?? openKernel(options);
+  const store = await openStore(stateDir).catch(async (error: unknown) => {
+    await kernel[Symbol.asyncDispose]();
+    throw error;
+  });
   return new ShimNode(
-    kernel ?? openKernel(options),
+    kernel,
     { ...folders, ...(lockWaitMs === undefined ? {} : { lockWaitMs }), ...(kernels === undefined ? {} : { kernels }) },
     store,
     openEventReader(options),
   );
+}
+
+async function openStore(stateDir: string): Promise<OciLayoutStore> {
+  await makeStateFolder(stateDir);
+  return OciLayoutStore.open(join(stateDir, 'store'), { create: true });
 }
 
 async function makeStateFolder(path: string): Promise<void> {

@@ -1,78 +1,78 @@
 import type { Command } from 'commander';
 import type { GetContext } from '../context.ts';
-import { createApplyCommand } from './apply.ts';
-import { createBuildCommand, createInitCommand, createPackCommand } from './author.ts';
-import { createCheckCommand } from './check.ts';
-import { createCopyCommand } from './copy.ts';
-import { createEvidenceCommand } from './evidence.ts';
-import { createFactsCommand } from './facts.ts';
-import { createGenerateKeyPairCommand } from './generate-key-pair.ts';
-import { createGcCommand } from './gc.ts';
-import { createHubCommand } from './hub.ts';
-import { createInspectCommand } from './inspect.ts';
-import { createInstallCommand, createUpgradeCommand } from './install.ts';
-import { createIterateCommand } from './iterate.ts';
-import { createLoginCommand, createLogoutCommand } from './login.ts';
-import { createLogsCommand } from './logs.ts';
-import { createMapsCommand } from './maps.ts';
-import { createMetricsCommand } from './metrics.ts';
-import { createPsCommand, createStatusCommand } from './ps.ts';
-import { createPullCommand } from './pull.ts';
-import { createPushCommand } from './push.ts';
-import { createRestoreCommand, createRollbackCommand, createUninstallCommand } from './rollback.ts';
-import { createRunCommand } from './run.ts';
-import { createInfoCommand, createSearchCommand } from './search.ts';
-import { createSignCommand } from './sign.ts';
-import { createAttachCommand, createStartCommand, createStopCommand } from './start-stop.ts';
-import { createSupplementCommand } from './supplement.ts';
-import { createVerifyCommand } from './verify.ts';
-import { createTopCommand } from './top.ts';
-import { createVersionCommand } from './version.ts';
 
-/** One command with the group that help lists it in. */
+type Create = (getContext: GetContext) => Command;
+
+/** One command: its code is loaded when it is wanted, since loading all of it takes longer than most commands do. */
 export interface CommandEntry {
+  readonly name: string;
+  readonly alias?: string;
+  /** What help lists it under. */
   readonly group: string;
-  readonly create: (getContext: GetContext) => Command;
+  readonly load: () => Promise<Create>;
 }
 
 /** All commands, in the order in which help lists them: the way of a package from its author to the kernel. */
 export const commands: readonly CommandEntry[] = [
-  { group: 'Author', create: createInitCommand },
-  { group: 'Author', create: createBuildCommand },
-  { group: 'Author', create: createPackCommand },
-  { group: 'Author', create: createInspectCommand },
-  { group: 'Author', create: createSupplementCommand },
-  { group: 'Author', create: createEvidenceCommand },
-  { group: 'Trust', create: createGenerateKeyPairCommand },
-  { group: 'Trust', create: createSignCommand },
-  { group: 'Trust', create: createVerifyCommand },
-  { group: 'Registry', create: createPushCommand },
-  { group: 'Registry', create: createPullCommand },
-  { group: 'Registry', create: createCopyCommand },
-  { group: 'Registry', create: createLoginCommand },
-  { group: 'Registry', create: createLogoutCommand },
-  { group: 'Node', create: createCheckCommand },
-  { group: 'Node', create: createFactsCommand },
-  { group: 'Node', create: createRunCommand },
-  { group: 'Node', create: createInstallCommand },
-  { group: 'Node', create: createApplyCommand },
-  { group: 'Node', create: createPsCommand },
-  { group: 'Node', create: createStatusCommand },
-  { group: 'Node', create: createLogsCommand },
-  { group: 'Node', create: createMapsCommand },
-  { group: 'Node', create: createIterateCommand },
-  { group: 'Node', create: createMetricsCommand },
-  { group: 'Node', create: createTopCommand },
-  { group: 'Node', create: createUpgradeCommand },
-  { group: 'Node', create: createRollbackCommand },
-  { group: 'Node', create: createRestoreCommand },
-  { group: 'Node', create: createAttachCommand },
-  { group: 'Node', create: createStopCommand },
-  { group: 'Node', create: createStartCommand },
-  { group: 'Node', create: createUninstallCommand },
-  { group: 'Node', create: createGcCommand },
-  { group: 'Hub', create: createSearchCommand },
-  { group: 'Hub', create: createInfoCommand },
-  { group: 'Hub', create: createHubCommand },
-  { group: 'Other', create: createVersionCommand },
+  { name: 'init', group: 'Author', load: async () => (await import('./author.ts')).createInitCommand },
+  { name: 'build', group: 'Author', load: async () => (await import('./author.ts')).createBuildCommand },
+  { name: 'pack', group: 'Author', load: async () => (await import('./author.ts')).createPackCommand },
+  { name: 'inspect', group: 'Author', load: async () => (await import('./inspect.ts')).createInspectCommand },
+  { name: 'supplement', group: 'Author', load: async () => (await import('./supplement.ts')).createSupplementCommand },
+  { name: 'evidence', group: 'Author', load: async () => (await import('./evidence.ts')).createEvidenceCommand },
+  {
+    name: 'generate-key-pair',
+    group: 'Trust',
+    load: async () => (await import('./generate-key-pair.ts')).createGenerateKeyPairCommand,
+  },
+  { name: 'sign', group: 'Trust', load: async () => (await import('./sign.ts')).createSignCommand },
+  { name: 'verify', group: 'Trust', load: async () => (await import('./verify.ts')).createVerifyCommand },
+  { name: 'push', group: 'Registry', load: async () => (await import('./push.ts')).createPushCommand },
+  { name: 'pull', group: 'Registry', load: async () => (await import('./pull.ts')).createPullCommand },
+  { name: 'copy', alias: 'cp', group: 'Registry', load: async () => (await import('./copy.ts')).createCopyCommand },
+  { name: 'login', group: 'Registry', load: async () => (await import('./login.ts')).createLoginCommand },
+  { name: 'logout', group: 'Registry', load: async () => (await import('./login.ts')).createLogoutCommand },
+  { name: 'check', group: 'Node', load: async () => (await import('./check.ts')).createCheckCommand },
+  { name: 'facts', group: 'Node', load: async () => (await import('./facts.ts')).createFactsCommand },
+  { name: 'run', group: 'Node', load: async () => (await import('./run.ts')).createRunCommand },
+  { name: 'install', group: 'Node', load: async () => (await import('./install.ts')).createInstallCommand },
+  { name: 'apply', group: 'Node', load: async () => (await import('./apply.ts')).createApplyCommand },
+  { name: 'ps', alias: 'list', group: 'Node', load: async () => (await import('./ps.ts')).createPsCommand },
+  { name: 'status', group: 'Node', load: async () => (await import('./ps.ts')).createStatusCommand },
+  { name: 'logs', group: 'Node', load: async () => (await import('./logs.ts')).createLogsCommand },
+  { name: 'maps', group: 'Node', load: async () => (await import('./maps.ts')).createMapsCommand },
+  { name: 'iterate', group: 'Node', load: async () => (await import('./iterate.ts')).createIterateCommand },
+  { name: 'metrics', group: 'Node', load: async () => (await import('./metrics.ts')).createMetricsCommand },
+  { name: 'top', group: 'Node', load: async () => (await import('./top.ts')).createTopCommand },
+  { name: 'upgrade', group: 'Node', load: async () => (await import('./install.ts')).createUpgradeCommand },
+  { name: 'rollback', group: 'Node', load: async () => (await import('./rollback.ts')).createRollbackCommand },
+  { name: 'restore', group: 'Node', load: async () => (await import('./rollback.ts')).createRestoreCommand },
+  { name: 'attach', group: 'Node', load: async () => (await import('./start-stop.ts')).createAttachCommand },
+  { name: 'stop', group: 'Node', load: async () => (await import('./start-stop.ts')).createStopCommand },
+  { name: 'start', group: 'Node', load: async () => (await import('./start-stop.ts')).createStartCommand },
+  {
+    name: 'uninstall',
+    alias: 'rm',
+    group: 'Node',
+    load: async () => (await import('./rollback.ts')).createUninstallCommand,
+  },
+  { name: 'gc', group: 'Node', load: async () => (await import('./gc.ts')).createGcCommand },
+  { name: 'search', group: 'Hub', load: async () => (await import('./search.ts')).createSearchCommand },
+  { name: 'info', group: 'Hub', load: async () => (await import('./search.ts')).createInfoCommand },
+  { name: 'hub', group: 'Hub', load: async () => (await import('./hub.ts')).createHubCommand },
+  { name: 'version', group: 'Other', load: async () => (await import('./version.ts')).createVersionCommand },
 ];
+
+/** The commands that a command line needs: the one that it begins with, by its name or alias, perhaps after options of the program; else all. */
+export function commandsFor(args: readonly string[]): readonly CommandEntry[] {
+  for (let at = 0; at < args.length; at++) {
+    const word = args[at] ?? '';
+    if (word === '--version' || word === '-V') return [];
+    if (word === '--format') at++;
+    else if (!word.startsWith('-')) {
+      const named = commands.find(({ name, alias }) => name === word || alias === word);
+      return named ? [named] : commands;
+    }
+  }
+  return commands;
+}

@@ -103,8 +103,9 @@ export async function bringIn(
   const { changes, attach } = await readValues(values);
   const policy = await policyFrom(values, context);
   const counter = createTrafficCounter();
-  await using opened = await openReference(reference, values, context, { onRequest: counter.onRequest });
+  // The node's worker starts while the rest is made ready.
   await using node = await openLocalNode(values, context);
+  await using opened = await openReference(reference, values, context, { onRequest: counter.onRequest });
   const options = {
     target: opened.target,
     reference: requireReference(opened),

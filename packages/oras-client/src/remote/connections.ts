@@ -1,4 +1,4 @@
-import type { Dispatcher, request as sendRequest } from 'undici';
+import type { Dispatcher } from 'undici';
 import { isLoopback } from '../reference.ts';
 import type { RemoteOptions } from './options.ts';
 
@@ -8,7 +8,6 @@ const CONNECTIONS = 8;
 
 /** Pooled connections. */
 export interface Connections {
-  request: typeof sendRequest;
   /** The way to a host: through the proxy of the environment, or direct. */
   to(url: URL): Dispatcher;
   close(): Promise<void>;
@@ -32,7 +31,8 @@ export function shareConnections(options: Pick<RemoteOptions, 'ca' | 'idleTimeou
 
 /** Loads undici and makes the pools. undici takes a while to load, so this is done with the first request. */
 export async function openConnections(options: RemoteOptions): Promise<Connections> {
-  const { Agent, EnvHttpProxyAgent, request } = await import('undici');
+  // Bundles have a part of undici only, of which the proxies' is not loaded before it is named: tools/undici-part.cjs.
+  const undici = await import('undici');
   const idle = options.idleTimeoutMs ?? 30_000;
   const tls = options.ca === undefined ? {} : { ca: await withSystemAuthorities(options.ca) };
   const settings = {
@@ -43,11 +43,10 @@ export async function openConnections(options: RemoteOptions): Promise<Connectio
     // One connection of HTTP/2 is slower for big blobs than several of HTTP/1.1.
     allowH2: false,
   };
-  const direct = new Agent(settings);
+  const direct = new undici.Agent(settings);
   const hasProxy = ['HTTPS_PROXY', 'https_proxy', 'HTTP_PROXY', 'http_proxy'].some((name) => process.env[name]);
-  const proxied = hasProxy ? new EnvHttpProxyAgent({ ...settings, requestTls: tls }) : direct;
+  const proxied = hasProxy ? new undici.EnvHttpProxyAgent({ ...settings, requestTls: tls }) : direct;
   return {
-    request,
     // A proxy cannot reach this machine's loopback interface; Go's clients leave it out as well.
     to: (url) => (isLoopback(url.host) ? direct : proxied),
     async close() {

@@ -107,9 +107,10 @@ export class HttpClient {
     this.#connections ??= this.#options.connections?.open() ?? openConnections(this.#options);
     const connections = await this.#connections;
     const { body, bodySize, method, url, signal } = request;
-    const response = await connections.request(url, {
-      dispatcher: connections.to(url),
-      method,
+    const response = await connections.to(url).request({
+      origin: url.origin,
+      path: `${url.pathname}${url.search}`,
+      method: method as Dispatcher.HttpMethod,
       headers: {
         'user-agent': this.#options.userAgent ?? 'bpfship',
         ...(typeof body === 'function' && bodySize !== undefined ? { 'content-length': String(bodySize) } : {}),

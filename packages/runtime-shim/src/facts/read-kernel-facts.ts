@@ -1,4 +1,3 @@
-import { createHash } from 'node:crypto';
 import { endianness, release, version as buildVersion } from 'node:os';
 import { isKnownRequirement, MEDIA_TYPE_KERNEL_FACTS, type Requirement } from '@bpfship/media-types';
 import { contextFieldName, contextName, type KernelFacts } from '@bpfship/portability';
@@ -10,6 +9,7 @@ import { type BtfIds, btfKey, findBtfIds } from '../kernel/native/find-btf-ids.t
 import { PROBED_TYPES } from '../kernel/native/probed-types.ts';
 import { nodeArchitecture } from './architecture.ts';
 import { readHooks } from './hooks.ts';
+import { btfDigest } from './kernel-btf.ts';
 import { readKernelConfig } from './kernel-config.ts';
 import { readKernelVersion } from './kernel-version.ts';
 import { describeModules } from './module-facts.ts';
@@ -105,20 +105,11 @@ export function recordAnswer(facts: KernelFacts, question: ProbeQuestion, answer
   }
 }
 
-/** Of BTF that was seen before; hashing it takes some milliseconds. */
-const digests = new WeakMap<Uint8Array, string>();
-
-function digestOf(btf: Uint8Array): string {
-  const known = digests.get(btf) ?? `sha256:${createHash('sha256').update(btf).digest('hex')}`;
-  digests.set(btf, known);
-  return known;
-}
-
 function describeBtf(btf: Uint8Array | undefined, include: boolean): KernelFacts['btf'] {
   if (!btf) return { available: false };
   return {
     available: true,
-    digest: digestOf(btf),
+    digest: btfDigest(btf),
     size: btf.length,
     ...(include ? { data: Buffer.from(btf).toString('base64') } : {}),
   };

@@ -90,6 +90,8 @@ export interface Kernel extends AsyncDisposable {
   settle(): Promise<void>;
   /** Gives memory back that is not used for now; for processes that live long. */
   trim(): Promise<void>;
+  /** The running kernel's BTF, read and hashed beside what the caller does meanwhile; `undefined` where there is none to read. */
+  readBtf(): Promise<{ bytes: Uint8Array; digest: string } | undefined>;
   /** What the kernel knows of a pinned object. */
   inspectPin(path: string): Promise<PinnedInfo | undefined>;
   /** How far a pinned ring buffer has come; `undefined` for any other map, and where there is no such pin. */

@@ -63,6 +63,7 @@ export function openKernel(options: OpenKernelOptions = {}): Kernel {
     readSlots: (slotsPin) => call('readSlots', slotsPin),
     settle: () => call('settle'),
     trim: () => call('trim'),
+    readBtf: () => call('readBtf'),
     inspectPin: (path) => call('inspectPin', path),
     ringPosition: (pin) => call('ringPosition', pin),
     lookUpEntry: (pin, key) => call('lookUpEntry', pin, key),

@@ -12,6 +12,7 @@ import { relinkStructOps } from './attach/attach-struct-ops.ts';
 import { removeAttachment } from './attach/detach.ts';
 import { copyPin, switchAttachment } from './attach/switch-attachment.ts';
 import { collectGarbage } from './collect-garbage.ts';
+import { HashedBtf, readHashedBtf } from './hashed-btf.ts';
 import { dumpMap, inspectPin } from './inspect.ts';
 import { KernelError } from './kernel-error.ts';
 import { listInterfaces } from './list-interfaces.ts';
@@ -151,6 +152,7 @@ const methods: Record<CallMethod, (...args: never[]) => unknown> = {
     opened?.forgetKernelBtf();
     collectGarbage();
   },
+  readBtf: readHashedBtf,
   inspectPin: (path: string) => inspectPin(bpf(), path),
   ringPosition: (pin: string) => ringPosition(bpf(), pin),
   lookUpEntry: (pin: string, key: Uint8Array) => lookUpEntry(bpf(), pin, key),
@@ -192,9 +194,15 @@ function objectOf(id: number): NativeObject {
   return object;
 }
 
-function send(answer: Answer): void {
+function send(answer: Answer, moved: ArrayBuffer[] = []): void {
   // oxlint-disable-next-line unicorn/require-post-message-target-origin -- a message port, not a window
-  parentPort?.postMessage(answer);
+  parentPort?.postMessage(answer, moved);
+}
+
+function answer(id: number, result: unknown): void {
+  // Megabytes are moved to the caller, not copied.
+  const moved = result instanceof HashedBtf ? [result.bytes.buffer] : [];
+  send({ id, kind: 'result', result: result instanceof HashedBtf ? { ...result } : result }, moved);
 }
 
 function sendError(id: number, error: unknown): void {
@@ -224,7 +232,7 @@ parentPort?.on('message', (request: Request) => {
     messages?.take();
     switch (request.kind) {
       case 'call':
-        send({ id: request.id, kind: 'result', result: methods[request.method](...(request.args as never[])) });
+        answer(request.id, methods[request.method](...(request.args as never[])));
         break;
       case 'end':
         end();

@@ -81,10 +81,9 @@ export async function preparePackage(
 ): Promise<PreparedPackage> {
   const { target, signal, attach = {} } = source;
   const attachTargets = withoutPatterns(resolveTargets(attach));
-  // The worker opens libbpf, and the kernel's BTF is read, while the registry is asked.
-  const opening = kernel.library();
-  opening.catch(() => undefined);
-  const reading = ownBtf.read();
+  // The worker opens libbpf and reads the kernel's BTF while the registry is asked.
+  const [opening, reading] = [kernel.library(), ownBtf.read()];
+  for (const begun of [opening, reading]) begun.catch(() => undefined);
   const { descriptor, bytes: manifestBytes } = await timer.run(
     'resolve',
     () => fetchReference(target, source.reference, { signal }),

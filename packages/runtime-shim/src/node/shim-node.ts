@@ -45,7 +45,7 @@ import { uninstallService } from './uninstall.ts';
 /** A node: services as generations, in a state folder and in the kernel. One process changes it at a time. */
 export class ShimNode implements AsyncDisposable {
   readonly #kernel: Kernel;
-  readonly #btf = new KernelBtf();
+  readonly #btf: KernelBtf;
   readonly #folders: NodeFolders;
   readonly #store: OciLayoutStore;
   readonly #states: StateFiles;
@@ -53,6 +53,7 @@ export class ShimNode implements AsyncDisposable {
 
   constructor(kernel: Kernel, folders: NodeFolders, store: OciLayoutStore, reader: EventReader = openEventReader()) {
     this.#kernel = kernel;
+    this.#btf = new KernelBtf(kernel);
     this.#folders = folders;
     this.#store = store;
     this.#states = new StateFiles(folders.stateDir);

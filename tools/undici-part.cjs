@@ -1,0 +1,9 @@
+'use strict';
+// What the registry client uses of undici, for bundles. undici's own index loads all of it (caches, mocks, WebSocket, fetch): 20 ms of every command.
+const Dispatcher = require('undici/lib/dispatcher/dispatcher.js');
+Dispatcher.prototype.request = require('undici/lib/api/api-request.js');
+exports.Agent = require('undici/lib/dispatcher/agent.js');
+Object.defineProperty(exports, 'EnvHttpProxyAgent', {
+  enumerable: true,
+  get: () => require('undici/lib/dispatcher/env-http-proxy-agent.js'),
+});
