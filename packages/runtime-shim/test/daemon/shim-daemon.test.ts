@@ -217,6 +217,15 @@ SEC("raw_tp/sched_process_exec") int slow(void *ctx)
       ['POST', '/v1/services', { reference: 'x'.repeat(5_000_000), allowUnsigned: true }, 'ERR_SHIM_REQUEST'],
       ['PUT', '/v1/desired', { schemaVersion: 9 }, 'ERR_SHIM_DESIRED'],
       ['GET', '/v1/services/none/maps/a?limit=0', undefined, 'ERR_SHIM_REQUEST'],
+      ['GET', '//', undefined, 'ERR_SHIM_REQUEST'],
+      // What was misspelt is not done in another way.
+      ['PUT', '/v1/desired?dry-run=true', { schemaVersion: 1, services: [] }, 'ERR_SHIM_REQUEST'],
+      ['PUT', '/v1/desired?dryRun=1', { schemaVersion: 1, services: [] }, 'ERR_SHIM_REQUEST'],
+      ['POST', '/v1/reconcile?dryRun=true&dryRun=false', undefined, 'ERR_SHIM_REQUEST'],
+      ['POST', '/v1/services/none/rollback', { tp: 1 }, 'ERR_SHIM_REQUEST'],
+      ['POST', '/v1/services/none/stop', { force: true }, 'ERR_SHIM_REQUEST'],
+      ['DELETE', '/v1/services/none?keep=maps', undefined, 'ERR_SHIM_REQUEST'],
+      ['POST', '/v1/garbage-collect', { all: true }, 'ERR_SHIM_REQUEST'],
     ] as const) {
       await expect(client.call(method, path, body), path).rejects.toMatchObject({ code });
     }

@@ -28,8 +28,20 @@ const STATUS: Readonly<Record<string, number>> = {
   ERR_SHIM_NO_SPACE: 507,
 };
 
-/** The body of a request as a JSON object; an empty body is an empty object. @throws {ShimError} `ERR_SHIM_REQUEST`. */
-export async function readJson(request: IncomingMessage): Promise<Record<string, unknown>> {
+/**
+ * The body of a request as a JSON object; an empty body is an empty object.
+ *
+ * @param known - the members that it may have. Default: whoever asks for it looks at them.
+ * @throws {ShimError} `ERR_SHIM_REQUEST`.
+ */
+export async function readJson(request: IncomingMessage, known?: readonly string[]): Promise<Record<string, unknown>> {
+  const body = await readObject(request);
+  const unknown = known && Object.keys(body).find((name) => !known.includes(name));
+  if (unknown !== undefined) throw badRequest(`its body has no member "${unknown}"`);
+  return body;
+}
+
+async function readObject(request: IncomingMessage): Promise<Record<string, unknown>> {
   const type = request.headers['content-type']?.split(';')[0]?.trim();
   const chunks: Uint8Array[] = [];
   let size = 0;

@@ -46,8 +46,10 @@ interface Call {
 
 type Handler = (call: Call) => Promise<void> | void;
 
+type Route = readonly [method: string, path: string, handler: Handler, query?: readonly string[]];
+
 /** `*` stands for one part of the path. Names of services have slashes: they are written `%2F`. */
-const ROUTES: readonly (readonly [method: string, path: string, handler: Handler])[] = [
+const ROUTES: readonly Route[] = [
   ['GET', '/v1/health', health],
   ['GET', '/v1/services', async ({ context, response }) => sendJson(response, 200, await context.node.list())],
   ['POST', '/v1/services', (call) => bringIn(call, undefined)],
@@ -63,29 +65,30 @@ const ROUTES: readonly (readonly [method: string, path: string, handler: Handler
   ['POST', '/v1/services/*/stop', stop],
   ['PUT', '/v1/services/*/targets', setTargets],
   ['POST', '/v1/services/*/restore', (call) => restore(call, serviceOf(call))],
-  ['GET', '/v1/services/*/events', events],
-  ['GET', '/v1/services/*/maps/*', dumpMap],
+  ['GET', '/v1/services/*/events', events, ['stream']],
+  ['GET', '/v1/services/*/maps/*', dumpMap, ['limit']],
   ['POST', '/v1/restore', (call) => restore(call, undefined)],
   ['POST', '/v1/garbage-collect', collectGarbage],
   ['GET', '/v1/desired', desired],
-  ['PUT', '/v1/desired', apply],
-  ['POST', '/v1/reconcile', reconcile],
+  ['PUT', '/v1/desired', apply, ['dryRun']],
+  ['POST', '/v1/reconcile', reconcile, ['dryRun']],
   ['GET', '/v1/report', ({ context, response }) => sendJson(response, 200, context.lastReport() ?? { services: [] })],
   ['GET', '/metrics', metrics],
 ];
 
 /** Answers one request. @throws what the node throws; the caller sends it. */
 export async function answer(context: ApiContext, request: IncomingMessage, response: ServerResponse): Promise<void> {
-  const url = new URL(request.url ?? '/', 'http://shim');
+  const url = urlOf(request);
   const parts = url.pathname.split('/').slice(1).map(decode);
   const gone = new AbortController();
   response.once('close', () => gone.abort());
   const allowed: string[] = [];
-  for (const [method, path, handler] of ROUTES) {
+  for (const [method, path, handler, query = []] of ROUTES) {
     const params = match(path, parts);
     if (params === undefined) continue;
     allowed.push(method);
     if (method !== request.method) continue;
+    checkQuery(url, query);
     const signal = AbortSignal.any([context.signal, gone.signal]);
     try {
       await handler({ context, request, response, url, params, signal });
@@ -100,6 +103,22 @@ export async function answer(context: ApiContext, request: IncomingMessage, resp
     response.setHeader('allow', allowed.join(', '));
     sendJson(response, 405, { error: describeError(badRequest(`${url.pathname} takes ${allowed.join(', ')}`)) });
   }
+}
+
+function urlOf({ url = '/' }: IncomingMessage): URL {
+  try {
+    return new URL(url, 'http://shim');
+  } catch (cause) {
+    throw badRequest('what it asks for is no path', cause);
+  }
+}
+
+/** A wish that is not understood is never left out: `dry-run=true` is not to change the node. */
+function checkQuery({ pathname, searchParams }: URL, known: readonly string[]): void {
+  const unknown = [...searchParams.keys()].find((name) => !known.includes(name));
+  if (unknown === undefined) return;
+  const takes = known.length === 0 ? 'no query' : known.map((name) => `"${name}"`).join(', ');
+  throw badRequest(`${pathname} takes ${takes}, and not "${unknown}"`);
 }
 
 function match(path: string, parts: readonly string[]): string[] | undefined {
@@ -144,7 +163,7 @@ async function bringIn(call: Call, service: string | undefined): Promise<void> {
 }
 
 async function rollBack(call: Call): Promise<void> {
-  const { to } = await readJson(call.request);
+  const { to } = await readJson(call.request, ['to']);
   if (to !== undefined && !(Number.isSafeInteger(to) && Number(to) > 0)) throw badRequest('"to" is no generation');
   await inSteps(call, (onStep) =>
     call.context.node.rollback({ service: serviceOf(call), onStep, ...(to === undefined ? {} : { to: Number(to) }) }),
@@ -152,12 +171,12 @@ async function rollBack(call: Call): Promise<void> {
 }
 
 async function start(call: Call): Promise<void> {
-  await readJson(call.request);
+  await readJson(call.request, []);
   await inSteps(call, (onStep) => call.context.node.start({ service: serviceOf(call), onStep }));
 }
 
 async function stop(call: Call): Promise<void> {
-  await readJson(call.request);
+  await readJson(call.request, []);
   const service = serviceOf(call);
   await call.context.node.stop({ service });
   sendJson(call.response, 200, { service });
@@ -183,12 +202,14 @@ async function inSteps(call: Call, action: (onStep: (step: object) => void) => P
 }
 
 async function uninstall(call: Call): Promise<void> {
+  await readJson(call.request, []);
   const service = serviceOf(call);
   await call.context.node.uninstall({ service });
   sendJson(call.response, 200, { service });
 }
 
-async function restore({ context, response }: Call, service: string | undefined): Promise<void> {
+async function restore({ context, request, response }: Call, service: string | undefined): Promise<void> {
+  await readJson(request, []);
   const results = await context.node.restore({
     signal: context.signal,
     ...(service === undefined ? {} : { service }),
@@ -200,7 +221,8 @@ async function restore({ context, response }: Call, service: string | undefined)
   );
 }
 
-async function collectGarbage({ context, response }: Call): Promise<void> {
+async function collectGarbage({ context, request, response }: Call): Promise<void> {
+  await readJson(request, []);
   sendJson(response, 200, { removed: await context.node.garbageCollect({ signal: context.signal }) });
 }
 
@@ -238,13 +260,13 @@ async function apply(call: Call): Promise<void> {
 }
 
 async function reconcile(call: Call): Promise<void> {
-  await readJson(call.request);
+  await readJson(call.request, []);
   await inReports(call, (options) => call.context.reconcile({ ...options, now: true }));
 }
 
 async function inReports(call: Call, action: (options: ApplyOptions) => Promise<ReconcileReport>): Promise<void> {
-  const { request, response, url } = call;
-  const dryRun = url.searchParams.get('dryRun') === 'true';
+  const { request, response } = call;
+  const dryRun = isDryRun(call);
   if (!(request.headers.accept ?? '').includes('application/x-ndjson')) {
     sendJson(response, 200, await action({ dryRun }));
     return;
@@ -253,6 +275,12 @@ async function inReports(call: Call, action: (options: ApplyOptions) => Promise<
   const result = await action({ dryRun, onReport: (report) => void write({ report }) });
   await write({ result });
   response.end();
+}
+
+function isDryRun({ url }: Call): boolean {
+  const [value = 'false', ...more] = url.searchParams.getAll('dryRun');
+  if (more.length > 0 || !['true', 'false'].includes(value)) throw badRequest('"dryRun" is true or false');
+  return value === 'true';
 }
 
 async function metrics({ context, request, response }: Call): Promise<void> {
