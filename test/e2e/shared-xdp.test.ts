@@ -72,6 +72,10 @@ describe.each(kernels)('several XDP services on one interface, on Debian’s Lin
         alone: { state: 'attached', xdp: [{ use: 'exclusive' }] },
         // The second one came, and versions changed, while packets did.
         shared: [running(2, 2), running(1, 2)],
+        listed: [
+          { name: 'first', state: 'attached', programs: 1 },
+          { name: 'second', state: 'attached', programs: 1 },
+        ],
         order: ['50 other', '50 packet'],
         withoutFirst: { use: running(1, 1), order: ['50 other'] },
         none: { interface: 'null', pins: [] },

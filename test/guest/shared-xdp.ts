@@ -110,6 +110,7 @@ try {
   });
   steps['first'] = { sent, counted: await counted(node, 'first') };
   steps['shared'] = [await use(node, 'first'), await use(node, 'second')];
+  steps['listed'] = await node.list();
   const before = await counted(node, 'second');
   sent = await underTraffic(async () => {
     await node.upgrade({ ...source('second-1.1.0'), service: 'second' });

@@ -1,9 +1,9 @@
 import { type AttachTarget, type AttachTargets, isPattern } from '@bpfship/portability';
 import type { Kernel } from '../kernel/kernel.ts';
+import { areAtHooks } from './at-hooks.ts';
 import type { ParameterValues } from './parameters.ts';
 import type { ServicePins } from './pins.ts';
 import { resolveTargets, withoutPatterns } from './resolve-targets.ts';
-import { linkPinOf } from './stubs/stub-pins.ts';
 import { currentGeneration, type ServiceState } from './state-schema.ts';
 
 /** A service as the state has it; whether it is in the kernel is another question. */
@@ -55,21 +55,18 @@ export interface NodeSurvey {
 
 /** Looks at all services at once, with one question to the kernel. */
 export async function surveyNode(
-  kernel: Kernel,
+  kernel: Pick<Kernel, 'inspectPins' | 'xdpOccupant'>,
   states: readonly ServiceState[],
   pinsOf: (service: string) => ServicePins,
 ): Promise<Omit<NodeSurvey, 'damaged'>> {
   const wanted = states.flatMap((state) => {
     if (state.stopped) return [];
-    const { id, programs } = currentGeneration(state);
+    const { id: generation, programs } = currentGeneration(state);
     const pins = pinsOf(state.name);
-    return programs.map((program) => ({ service: state.name, pin: linkPinOf(pins, id, program) }));
+    return programs.map((program) => ({ service: state.name, pins, generation, program }));
   });
-  const links = wanted.length === 0 ? [] : await kernel.inspectPins(wanted.map(({ pin }) => pin));
-  const gone = wanted.filter((_one, i) => {
-    const link = links[i];
-    return link?.kind !== 'link' || link.dead;
-  });
+  const atHooks = await areAtHooks(kernel, wanted);
+  const gone = wanted.filter((_one, i) => !atHooks[i]);
   return {
     installed: states.map(describeInstalled),
     incomplete: [...new Set(gone.map(({ service }) => service))],

@@ -2,6 +2,7 @@ import { existsSync } from 'node:fs';
 import type { BtfIndex, Variant } from '@bpfship/media-types';
 import { KernelError } from '../kernel/kernel-error.ts';
 import type { AttachWay, Kernel } from '../kernel/kernel.ts';
+import { areAtHooks, type PlacedProgram } from './at-hooks.ts';
 import { describeParameters, type ParameterStatus } from './parameters.ts';
 import type { RecordedProgram, Switching } from './activation.ts';
 import type { GenerationHealth } from './health/generation-health.ts';
@@ -63,38 +64,43 @@ export interface ServiceStatus extends Omit<ServiceSummary, 'programs'> {
 
 /** A line for each service, with one question to the kernel: the pin of a link outlives what it was attached to. */
 export async function summarizeAll(
-  kernel: Pick<Kernel, 'inspectPins'>,
+  kernel: Pick<Kernel, 'inspectPins' | 'xdpOccupant'>,
   states: readonly ServiceState[],
   pinsOf: (service: string) => ServicePins,
 ): Promise<ServiceSummary[]> {
-  const pins = states.flatMap((state) => presentLinkPins(state, pinsOf(state.name)));
-  const dead = new Set(await deadLinks(kernel, pins));
-  return states.map((state) => summarize(state, pinsOf(state.name), dead));
+  const placed = states.map((state) => presentPrograms(state, pinsOf(state.name)));
+  const atHooks = await areAtHooksOrPresent(kernel, placed.flat());
+  let from = 0;
+  return states.map((state, i) => {
+    const to = from + (placed[i]?.length ?? 0);
+    const attached = atHooks.slice(from, to).filter(Boolean).length;
+    from = to;
+    return summarize(state, attached);
+  });
 }
 
-function presentLinkPins(state: ServiceState, pins: ServicePins): string[] {
+function presentPrograms(state: ServiceState, pins: ServicePins): PlacedProgram[] {
   const { id, programs } = currentGeneration(state);
-  return programs.map((program) => linkPinOf(pins, id, program)).filter((pin) => existsSync(pin));
+  return programs
+    .filter((program) => existsSync(linkPinOf(pins, id, program)))
+    .map((program) => ({ pins, generation: id, program }));
 }
 
-async function deadLinks(kernel: Pick<Kernel, 'inspectPins'>, pins: string[]): Promise<string[]> {
-  if (pins.length === 0) return [];
+/** Who may not ask the kernel still sees what is installed. */
+async function areAtHooksOrPresent(
+  kernel: Pick<Kernel, 'inspectPins' | 'xdpOccupant'>,
+  present: readonly PlacedProgram[],
+): Promise<boolean[]> {
   try {
-    const links = await kernel.inspectPins(pins);
-    return pins.filter((_pin, i) => {
-      const link = links[i];
-      return link?.kind !== 'link' || link.dead;
-    });
+    return await areAtHooks(kernel, present);
   } catch (error) {
-    // Who may not ask the kernel still sees what is installed.
-    if (error instanceof KernelError) return [];
+    if (error instanceof KernelError) return present.map(() => true);
     throw error;
   }
 }
 
-function summarize(state: ServiceState, pins: ServicePins, dead: ReadonlySet<string>): ServiceSummary {
+function summarize(state: ServiceState, attached: number): ServiceSummary {
   const { id, version, variant, manifest, programs } = currentGeneration(state);
-  const attached = presentLinkPins(state, pins).filter((pin) => !dead.has(pin)).length;
   return {
     name: state.name,
     version,
@@ -127,11 +133,10 @@ export async function describeStatus(
     const info = await kernel.inspectPin(pins.map(name));
     if (info) maps.push({ name, type, pin: pins.map(name), id: info.id });
   }
-  const { programs: _count, ...summary } = summarize(state, pins, new Set());
   const attached = programs.filter((program) => program.state === 'attached').length;
+  const { programs: _count, ...summary } = summarize(state, attached);
   return {
     ...summary,
-    state: state.stopped ? 'stopped' : runState(attached, programs.length),
     source: generation.source,
     ...(generation.signer === undefined ? {} : { signer: generation.signer }),
     parameters: describeParameters(index, generation.parameters),

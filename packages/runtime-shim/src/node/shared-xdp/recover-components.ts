@@ -58,7 +58,7 @@ async function endTakeOver(
 
 /** Whether a program is among those that share its interface. */
 export async function runsAmongOthers(
-  kernel: Kernel,
+  kernel: Pick<Kernel, 'xdpOccupant'>,
   pins: ServicePins,
   { target }: RecordedProgram,
   programId: number,
@@ -67,7 +67,12 @@ export async function runsAmongOthers(
   return interfaceName !== undefined && runs(kernel, pins, interfaceName, programId);
 }
 
-async function runs(kernel: Kernel, pins: ServicePins, interfaceName: string, programId: number): Promise<boolean> {
+async function runs(
+  kernel: Pick<Kernel, 'xdpOccupant'>,
+  pins: ServicePins,
+  interfaceName: string,
+  programId: number,
+): Promise<boolean> {
   const occupant = await kernel.xdpOccupant(interfaceName, pins.xdp.shared);
   return occupant.kind === 'dispatcher' && occupant.components?.some((other) => other.programId === programId) === true;
 }
