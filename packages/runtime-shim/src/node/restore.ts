@@ -9,6 +9,7 @@ import { activate } from './activate.ts';
 import { attachmentsOf, checkAttachTargets, openPatterns } from './attach-targets.ts';
 import { type BringUpContext, isRejection, record, runningGeneration, withPrograms } from './bring-up.ts';
 import { reattach } from './reattach.ts';
+import { namesIn } from './pins.ts';
 import { variantOf } from './prepare.ts';
 import { resolveTargets } from './resolve-targets.ts';
 import { currentGeneration, type Generation, type ServiceState } from './state-schema.ts';
@@ -72,8 +73,8 @@ export async function restoreService(context: BringUpContext, state: ServiceStat
   const supplement = await usableSupplement(context, before, facts);
   const selection = await selectStored(context, index, before, facts, supplement);
   const candidates = await inStore(context, { manifest, index, before, selection, facts });
-  // What is pinned still runs: then this is an upgrade to the same, else a start.
-  const pinned = existsSync(pins.generation(before.id));
+  // What is pinned still runs, or its maps hold something: then this is an upgrade to the same, else a start.
+  const pinned = existsSync(pins.generation(before.id)) || namesIn(pins.maps).length > 0;
   if (!pinned) messages.splice(0);
   for (const [i, verdict] of candidates.entries()) {
     try {

@@ -66,6 +66,21 @@ describe.skipIf(!IS_ROOT)('restore', () => {
     expect((await node.status(SERVICE)).generations).toHaveLength(1);
   });
 
+  it('goes on with maps whose programs are gone', async () => {
+    const sandbox = createSandbox();
+    const cable = layCable();
+    const packed = await packServices([{ version: '1.0.0', variants: { both: execCounter() + packetCounter() } }]);
+    await using node = await sandbox.openNode();
+    await node.install({ ...packed.unsigned('1.0.0'), attach: { '*': { interfaceName: cable.name } } });
+    cable.send(3);
+    for (const folder of ['generations', 'stubs']) rmSync(join(sandbox.bpffsDir, SERVICE, folder), { recursive: true });
+    expect(await node.restore()).toMatchObject([{ outcome: 'repaired', version: '1.0.0' }]);
+    expect(await node.status(SERVICE)).toMatchObject({ state: 'attached' });
+    cable.send(2);
+    expect(Number((await node.dumpMap(SERVICE, 'packets', 1))?.[0]?.['value'])).toBe(5);
+    expect((await node.status(SERVICE)).generations).toHaveLength(1);
+  });
+
   it('takes another variant of the local store where the kernel refuses the one that it had', async () => {
     const sandbox = createSandbox();
     const packed = await packServices([
