@@ -70,6 +70,7 @@ export type {
 export type { GivenParameter, ParameterChanges, ParameterStatus, ParameterValues } from './node/parameters.ts';
 export type { Prefetched } from './node/prefetch.ts';
 export type { PackageSource } from './node/prepare.ts';
+export type { InterruptedChange } from './node/node-changes.ts';
 export type { RestoredService, RestoreOutcome } from './node/restore.ts';
 export type { InstalledService } from './node/installed.ts';
 export { ShimNode } from './node/shim-node.ts';

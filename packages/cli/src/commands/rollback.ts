@@ -81,7 +81,7 @@ export function createRestoreCommand(getContext: GetContext): Command {
       text: results
         .map(({ service, outcome, version, generation, error }) =>
           error === undefined
-            ? `${service} ${version}, generation ${generation}: ${outcome}`
+            ? `${service}${version === undefined ? '' : ` ${version}, generation ${generation}`}: ${outcome}`
             : `${service}: failed: ${error.message}`,
         )
         .join('\n'),

@@ -57,6 +57,7 @@ export class Reconciler {
       reports.push(one);
       options.onReport?.(one);
     };
+    if (!options.dryRun) await this.#endInterrupted(report);
     const survey = await this.#node.survey();
     for (const { service, error } of survey.damaged) {
       report({ service, action: 'restore', outcome: 'failed', reason: error.message, error: describeError(error) });
@@ -93,6 +94,21 @@ export class Reconciler {
       connections,
       ...(plainHttp === undefined ? {} : { plainHttp }),
     };
+  }
+
+  /** What killed commands left in the kernel. */
+  async #endInterrupted(report: (report: ServiceReport) => void): Promise<void> {
+    for (const { service, done, error } of await this.#node.endInterrupted()) {
+      if (done.length === 0 && error === undefined) continue;
+      report({
+        service,
+        action: 'restore',
+        outcome: error === undefined ? 'done' : 'failed',
+        reason: error === undefined ? 'a command was interrupted' : error.message,
+        ...(error === undefined ? {} : { error: describeError(error) }),
+        ...(done.length > 0 ? { warnings: done } : {}),
+      });
+    }
   }
 
   /** What somebody detached by hand, or a start of the machine, comes first: it needs no registry. */

@@ -8,6 +8,7 @@ import { ShimError } from '../shim-error.ts';
 import { activate } from './activate.ts';
 import { attachmentsOf, checkAttachTargets, openPatterns } from './attach-targets.ts';
 import { type BringUpContext, isRejection, record, runningGeneration, withPrograms } from './bring-up.ts';
+import type { InterruptedChange } from './node-changes.ts';
 import { reattach } from './reattach.ts';
 import { namesIn } from './pins.ts';
 import { variantOf } from './prepare.ts';
@@ -19,15 +20,16 @@ import { readStoredObject, readStoredPackage, readStoredSupplement } from './sto
 
 /**
  * What a look at one service came to. `running`: every program was at its hook. `stopped`: it is stopped, and stays so. `restored`: it was gone, as after a start of the machine, and runs
- * again. `reselected`: the same with another variant, since the kernel is another one. `repaired`: some of its programs were gone, and are back.
+ * again. `reselected`: the same with another variant, since the kernel is another one. `repaired`: some of its programs were gone, and are back, or an interrupted command had
+ * left something else. `removed`: it is not installed, and what an interrupted command had left of it was taken away.
  */
-export type RestoreOutcome = 'running' | 'stopped' | 'restored' | 'reselected' | 'repaired' | 'failed';
+export type RestoreOutcome = 'running' | 'stopped' | 'restored' | 'reselected' | 'repaired' | 'removed' | 'failed';
 
 /** What came of one service. */
 export interface RestoredService {
   service: string;
   outcome: RestoreOutcome;
-  /** Of the generation that runs; of the recorded one where it failed; absent where its state cannot be read. */
+  /** Of the generation that runs; of the recorded one where it failed; absent where its state cannot be read, or it has none. */
   version?: string;
   variant?: string;
   generation?: number;
@@ -229,6 +231,24 @@ function outcomeOf(
   warnings: string[],
 ): RestoredService {
   return { service, outcome, version, variant, generation: id, warnings };
+}
+
+/** Tells of what interrupted commands had left, beside what came of the services. */
+export function putRight(
+  restored: readonly RestoredService[],
+  interrupted: readonly InterruptedChange[],
+): RestoredService[] {
+  const done = new Map(interrupted.map((change) => [change.service, change.done]));
+  const told = restored.map((one) => {
+    const lines = done.get(one.service) ?? [];
+    if (lines.length === 0 || one.outcome === 'failed') return one;
+    const outcome = one.outcome === 'running' ? 'repaired' : one.outcome;
+    return { ...one, outcome, warnings: [...lines, ...one.warnings] };
+  });
+  const removed = interrupted
+    .filter(({ installed, done: lines }) => !installed && lines.length > 0)
+    .map(({ service, done: warnings }): RestoredService => ({ service, outcome: 'removed', warnings }));
+  return [...told, ...removed];
 }
 
 /** A service that could not be brought back; the others are not held up by it. */

@@ -12,8 +12,7 @@ import type { MetricFamily } from '../observe/metrics/metric-family.ts';
 import type { MeasuredProgram } from '../observe/metrics/service-metrics.ts';
 import { type EventReader, openEventReader } from '../observe/reader/open-event-reader.ts';
 import { bringUp, type BringUpContext } from './bring-up.ts';
-import { ensureBpffs } from './bpffs.ts';
-import { alreadyInstalled, leaveNoFolders, withoutEmpty, wrongService } from './change-errors.ts';
+import { alreadyInstalled, withoutEmpty, wrongService } from './change-errors.ts';
 import { collectGarbage } from './collect-garbage.ts';
 import { type Gate, passGate, recheckGates } from './health/pass-gate.ts';
 import type {
@@ -25,15 +24,14 @@ import type {
   UpgradeOptions,
 } from './node-options.ts';
 import { describeInstalled, type InstalledService, type NodeSurvey, surveyNode } from './installed.ts';
-import { withNodeLock } from './node-lock.ts';
+import { type InterruptedChange, NodeChanges } from './node-changes.ts';
 import { NodeReading } from './node-reading.ts';
 import { type ServicePins, servicePins } from './pins.ts';
 import { prefetchAfter } from './prefetch-after.ts';
 import { type Prefetched, prefetchVariants } from './prefetch.ts';
 import { type PreparedPackage, preparePackage } from './prepare.ts';
 import { reattach, requireRunning, stopService } from './reattach.ts';
-import { recover } from './recover.ts';
-import { lookAt, restoreFailed, restoreService, type RestoredService } from './restore.ts';
+import { lookAt, putRight, restoreFailed, restoreService, type RestoredService } from './restore.ts';
 import { rollBack } from './roll-back.ts';
 import { describeStatus, type ServiceStatus, type ServiceSummary, summarizeAll } from './status.ts';
 import { StateFiles } from './state-files.ts';
@@ -50,6 +48,7 @@ export class ShimNode implements AsyncDisposable {
   readonly #store: OciLayoutStore;
   readonly #states: StateFiles;
   readonly #reading: NodeReading;
+  readonly #changes: NodeChanges;
 
   constructor(kernel: Kernel, folders: NodeFolders, store: OciLayoutStore, reader: EventReader = openEventReader()) {
     this.#kernel = kernel;
@@ -57,6 +56,8 @@ export class ShimNode implements AsyncDisposable {
     this.#folders = folders;
     this.#store = store;
     this.#states = new StateFiles(folders.stateDir);
+    const contextOf = (service: string): BringUpContext => this.#context(service);
+    this.#changes = new NodeChanges({ kernel, folders, states: this.#states, contextOf });
     this.#reading = new NodeReading({
       kernel,
       store,
@@ -77,7 +78,7 @@ export class ShimNode implements AsyncDisposable {
     const prepared = await preparePackage(options, this.#asking, timer);
     const { name } = prepared.index;
     if (options.service !== undefined && options.service !== name) throw wrongService(name, options.service);
-    const result = await this.#change(name, options.signal, async (context, state) => {
+    const result = await this.#changes.change(name, options.signal, async (context, state) => {
       if (state) throw alreadyInstalled(state);
       return bringUp(context, prepared, options, undefined, timer);
     });
@@ -97,7 +98,7 @@ export class ShimNode implements AsyncDisposable {
     const expected = currentGeneration(await this.#require(service));
     const prepared = await prepare(expected);
     if (prepared.index.name !== service) throw wrongService(prepared.index.name, service);
-    const result = await this.#change(service, signal, async (context) => {
+    const result = await this.#changes.change(service, signal, async (context) => {
       const state = await this.#require(service);
       const current = currentGeneration(state);
       const attach = { ...current.attach, ...withoutEmpty(options.attach) };
@@ -113,14 +114,16 @@ export class ShimNode implements AsyncDisposable {
     const { service, signal } = options;
     const timer = new StepTimer(options.onStep);
     await this.#require(service);
-    return this.#change(service, signal, async (context) =>
+    return this.#changes.change(service, signal, async (context) =>
       rollBack(context, await this.#require(service), options, timer),
     );
   }
 
   /** Detaches the programs of a service. They and its maps stay in the kernel, until it is started. */
   stop({ service, signal }: { service: string; signal?: AbortSignal }): Promise<void> {
-    return this.#exclusively(signal, async () => stopService(this.#context(service), await this.#require(service)));
+    return this.#changes.ofService(service, signal, async () =>
+      stopService(this.#context(service), await this.#require(service)),
+    );
   }
 
   /** Brings a stopped service back to its hooks, from the local store and without a network; nothing where it runs. */
@@ -151,7 +154,7 @@ export class ShimNode implements AsyncDisposable {
 
   /** Detaches a service, removes its pins, and forgets it. */
   uninstall({ service, signal }: { service: string; signal?: AbortSignal }): Promise<void> {
-    return this.#exclusively(signal, async () => {
+    return this.#changes.ofService(service, signal, async () => {
       await this.#require(service);
       await uninstallService(this.#context(service), this.#folders, service);
     });
@@ -159,16 +162,26 @@ export class ShimNode implements AsyncDisposable {
 
   /**
    * Makes every service, or one, run again that is not wholly in the kernel: after a start of the machine, or where somebody detached a program. From the
-   * local store and without a network; stopped services stay stopped. One that fails does not hold up the others.
+   * local store and without a network; stopped services stay stopped. One that fails does not hold up the others. What killed commands left is
+   * put right first.
    */
   async restore(options: { service?: string; signal?: AbortSignal } = {}): Promise<RestoredService[]> {
+    const interrupted = await this.endInterrupted();
     const names = options.service === undefined ? await this.#states.names() : [options.service];
     const restored: RestoredService[] = [];
     for (const name of names) {
       options.signal?.throwIfAborted();
       restored.push(await this.#restoreOne(name, options.signal));
     }
-    return restored;
+    return putRight(restored, interrupted);
+  }
+
+  /**
+   * Puts right what killed commands left in the kernel: of each service the generation that its state names is made whole, and everything else is
+   * detached. Nothing while another process changes the node.
+   */
+  endInterrupted(): Promise<InterruptedChange[]> {
+    return this.#changes.endInterrupted();
   }
 
   /**
@@ -194,7 +207,7 @@ export class ShimNode implements AsyncDisposable {
     });
     const wanted = fetched.layers.filter((digest) => digest !== generation.layer);
     if (wanted.join() === (generation.prefetched ?? []).join()) return fetched;
-    await this.#exclusively(signal, async () => {
+    await this.#changes.exclusively(signal, async () => {
       await this.#store.sync();
       const state = await this.#require(service);
       // Somebody may have collected garbage since they were fetched.
@@ -207,7 +220,7 @@ export class ShimNode implements AsyncDisposable {
 
   /** Removes content from the local store that no generation needs. @returns the digests that were removed. */
   garbageCollect(options: { signal?: AbortSignal } = {}): Promise<string[]> {
-    return this.#exclusively(options.signal, async () => collectGarbage(this.#store, await this.#states.all()));
+    return this.#changes.exclusively(options.signal, async () => collectGarbage(this.#store, await this.#states.all()));
   }
 
   /** Asks the kernel what every install asks, so that the first one need not wait for it. @throws {KernelError} where libbpf cannot be used. */
@@ -302,7 +315,7 @@ export class ShimNode implements AsyncDisposable {
       // Most of the time there is nothing to do, and nobody needs to wait for it.
       const whole = await lookAt(this.#context(service), state);
       if (whole) return whole;
-      return await this.#change(service, signal, async (context) =>
+      return await this.#changes.change(service, signal, async (context) =>
         restoreService(context, await this.#require(service)),
       );
     } catch (error) {
@@ -321,36 +334,10 @@ export class ShimNode implements AsyncDisposable {
   ): Promise<InstallResult> {
     const timer = new StepTimer(onStep);
     await this.#require(service);
-    return this.#change(service, signal, async (context) => {
+    return this.#changes.change(service, signal, async (context) => {
       const state = await this.#require(service);
       const targets = attach && { ...currentGeneration(state).attach, ...withoutEmpty(attach) };
       return reattach(context, state, targets, timer);
-    });
-  }
-
-  /** Changes a service under the node's lock, after what an interrupted command may have left was put right. */
-  #change<T extends { warnings: string[] }>(
-    service: string,
-    signal: AbortSignal | undefined,
-    action: (context: BringUpContext, state: ServiceState | undefined) => Promise<T>,
-  ): Promise<T> {
-    return this.#exclusively(signal, async () => {
-      const { bpffsDir, stateDir } = this.#folders;
-      const state = await this.#states.read(service);
-      ensureBpffs(bpffsDir, stateDir);
-      try {
-        const recovered = await recover(
-          this.#kernel,
-          this.#pins(service),
-          state && currentGeneration(state),
-          state?.stopped,
-        );
-        const result = await action(this.#context(service), state);
-        return { ...result, warnings: [...recovered, ...result.warnings] };
-      } catch (error) {
-        leaveNoFolders(this.#folders, state ? undefined : this.#pins(service));
-        throw error;
-      }
     });
   }
 
@@ -359,16 +346,8 @@ export class ShimNode implements AsyncDisposable {
     return {
       folders: this.#folders,
       contextOf: (service) => this.#context(service),
-      exclusively: (action) => this.#exclusively(undefined, action),
+      exclusively: (service, action) => this.#changes.ofService(service, undefined, action),
     };
-  }
-
-  #exclusively<T>(signal: AbortSignal | undefined, action: () => Promise<T>): Promise<T> {
-    const { lockWaitMs } = this.#folders;
-    return withNodeLock(this.#kernel, this.#folders.stateDir, action, {
-      ...(lockWaitMs === undefined ? {} : { waitMs: lockWaitMs }),
-      ...(signal === undefined ? {} : { signal }),
-    });
   }
 
   get #asking(): { kernel: Kernel; btf: KernelBtf } {

@@ -1,5 +1,5 @@
 import { execFile, execFileSync, spawn } from 'node:child_process';
-import { rmSync, statSync, writeFileSync } from 'node:fs';
+import { mkdirSync, readdirSync, rmSync, statSync, writeFileSync } from 'node:fs';
 import { request } from 'node:http';
 import { connect } from 'node:net';
 import { join } from 'node:path';
@@ -189,6 +189,22 @@ SEC("raw_tp/sched_process_exec") int slow(void *ctx)
     await waitFor(() => logs.some((line) => line.startsWith('error test-service: restore failed')) || undefined);
     execFileSync('ip', ['link', 'add', cable.name, 'type', 'veth', 'peer', 'name', `${cable.name}p`]);
     await waitFor(async () => (await node.status('test-service')).state === 'attached' || undefined);
+  });
+
+  it('takes away at its start what a killed install left', async () => {
+    const sandbox = createSandbox();
+    const packed = await packServices(ONE);
+    const node = await sandbox.openNode();
+    await node.install(packed.unsigned('1.0.0'));
+    // As before its state was written.
+    rmSync(join(sandbox.stateDir, 'services', 'test-service.json'));
+    mkdirSync(join(sandbox.stateDir, 'changing'), { recursive: true });
+    writeFileSync(join(sandbox.stateDir, 'changing', 'test-service'), '');
+    expect(sandbox.pins()).not.toEqual([]);
+    const { logs } = await startDaemon(sandbox);
+    await waitFor(() => logs.some((line) => line.startsWith('info test-service: restore done')) || undefined);
+    expect(sandbox.pins()).toEqual([]);
+    expect(readdirSync(join(sandbox.stateDir, 'changing'))).toEqual([]);
   });
 
   it('is one for each state folder, and the second says who it is', async () => {

@@ -83,6 +83,16 @@ async function expectInKernel({ mark }: NumberedService, wanted: ReturnType<type
   if (settled !== true) expect(JSON.parse(found)).toEqual(wanted);
 }
 
+/** The next start alone: one whole generation, where the service is installed, and else nothing at all. */
+async function expectWholeAfterStart(stage: Stage): Promise<void> {
+  const { node, service, sandbox } = stage;
+  for (const { error } of await node.restore()) expect(error).toBeUndefined();
+  const [installed] = await node.list();
+  if (installed) return expectWhole(stage, installed.version);
+  await expectInKernel(service, { programs: [], links: [], maps: [] });
+  expect(sandbox.pins()).toEqual([]);
+}
+
 /** Something is attached at every hook. */
 function expectAttached({ service: { mark, programs } }: Stage): void {
   expect(new Set(inKernel(mark).links)).toEqual(new Set(programs));
@@ -120,6 +130,7 @@ describe.skipIf(!IS_ROOT)('kill -9 before every operation', () => {
     const stage = await setStage('own/pins');
     mkdirSync(join(stage.sandbox.folder, 'own'));
     const { node, service } = stage;
+    let turn = 0;
     const hit = await dieAtEach(
       stage,
       { change: 'install', version: '1.0.0' },
@@ -131,6 +142,7 @@ describe.skipIf(!IS_ROOT)('kill -9 before every operation', () => {
           const installed = (await node.list()).length > 0;
           // What the state names is there at once, before anything is put right.
           if (installed) expect(await node.status(SERVICE)).toMatchObject({ state: 'attached' });
+          if ((turn += 1) % 2 === 0) await expectWholeAfterStart(stage);
           const version = installed ? '1.1.0' : '1.0.0';
           await (installed ? node.upgrade(stage.from(version)) : node.install(stage.from(version)));
           await expectWhole(stage, version);
@@ -156,6 +168,7 @@ describe.skipIf(!IS_ROOT)('kill -9 before every operation', () => {
       ];
       const current = change === 'rollback' ? '1.1.0' : '1.0.0';
       const other = layCable();
+      let turn = 0;
       const hit = await dieAtEach(
         stage,
         {
@@ -181,6 +194,7 @@ describe.skipIf(!IS_ROOT)('kill -9 before every operation', () => {
           recover: async () => {
             expectAttached(stage);
             expect(await node.list()).toHaveLength(1);
+            if ((turn += 1) % 2 === 0 && change !== 'targets') await expectWholeAfterStart(stage);
             await (change === 'targets'
               ? node.setTargets({ service: SERVICE, attach: stage.base.attach })
               : node.upgrade(stage.from(current)));
@@ -225,7 +239,7 @@ describe.skipIf(!IS_ROOT)('kill -9 before every operation', () => {
             await node.uninstall({ service: SERVICE });
             await expectInKernel(service, { programs: [], links: [], maps: [] });
             expect(sandbox.pins()).toEqual([]);
-          }
+          } else await expectWholeAfterStart(stage);
         },
       },
     );
@@ -270,6 +284,10 @@ describe.skipIf(!IS_ROOT)('kill -9 before every operation', () => {
             else await expectWhole(stage, '1.0.0');
           },
           recover: async () => {
+            await node.restore();
+            const { state } = await node.status(SERVICE);
+            if (state === 'stopped') await waitFor(() => inKernel(stage.service.mark).links.length === 0 || undefined);
+            else await expectWhole(stage, '1.0.0');
             await node.start({ service: SERVICE });
             await expectWhole(stage, '1.0.0');
           },

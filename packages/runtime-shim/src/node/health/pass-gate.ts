@@ -13,8 +13,8 @@ import type { HealthReport } from './watch-health.ts';
 export interface Gate {
   folders: NodeFolders;
   contextOf: (service: string) => BringUpContext;
-  /** Does something under the node's lock. */
-  exclusively: <T>(action: () => Promise<T>) => Promise<T>;
+  /** Does something with a service's pins under the node's lock. */
+  exclusively: <T>(service: string, action: () => Promise<T>) => Promise<T>;
 }
 
 /** Watches a generation that must pass its health gate. The node's lock is free meanwhile. @throws {ShimError} `ERR_SHIM_UNHEALTHY`. */
@@ -65,9 +65,9 @@ async function watch(
   const generation = generationOf(await context.states.require(service), id);
   if (!generation) throw new TypeError('a generation that was recorded is in its state');
   const report = await watchGeneration({ context, generation, ...options });
-  const concluded = await exclusively(async () => {
+  const concluded = await exclusively(service, async () => {
     const state = await context.states.read(service);
-    await recover(context.kernel, context.pins, state && currentGeneration(state));
+    await recover(context.kernel, context.pins, state && currentGeneration(state), state?.stopped);
     const ended = await concludeHealth(context, state, generation, report, options.timer);
     if (ended.kind === 'alone') await uninstallService(context, folders, service);
     return ended;
