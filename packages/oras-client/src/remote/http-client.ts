@@ -110,7 +110,7 @@ export class HttpClient {
     const response = await connections.to(url).request({
       origin: url.origin,
       path: `${url.pathname}${url.search}`,
-      method: method as Dispatcher.HttpMethod,
+      method,
       headers: {
         'user-agent': this.#options.userAgent ?? 'bpfship',
         ...(typeof body === 'function' && bodySize !== undefined ? { 'content-length': String(bodySize) } : {}),

@@ -199,10 +199,10 @@ function send(answer: Answer, moved: ArrayBuffer[] = []): void {
   parentPort?.postMessage(answer, moved);
 }
 
-function answer(id: number, result: unknown): void {
+function sendResult(id: number, result: unknown): void {
   // Megabytes are moved to the caller, not copied.
   const moved = result instanceof HashedBtf ? [result.bytes.buffer] : [];
-  send({ id, kind: 'result', result: result instanceof HashedBtf ? { ...result } : result }, moved);
+  send({ id, kind: 'result', result }, moved);
 }
 
 function sendError(id: number, error: unknown): void {
@@ -232,7 +232,7 @@ parentPort?.on('message', (request: Request) => {
     messages?.take();
     switch (request.kind) {
       case 'call':
-        answer(request.id, methods[request.method](...(request.args as never[])));
+        sendResult(request.id, methods[request.method](...(request.args as never[])));
         break;
       case 'end':
         end();
