@@ -1,9 +1,9 @@
 import { createWriteStream } from 'node:fs';
-import { mkdir, mkdtemp, rename, rm, rmdir } from 'node:fs/promises';
+import { mkdtemp, rename, rm, rmdir } from 'node:fs/promises';
 import { join } from 'node:path';
 import { pipeline } from 'node:stream/promises';
 import { ANNOTATION_TITLE, type ServiceDescriptor } from '@bpfship/media-types';
-import type { ReadOnlyTarget } from '@bpfship/oras-client';
+import { makeFolder, type ReadOnlyTarget } from '@bpfship/oras-client';
 import { CliError } from './cli-error.ts';
 import { fileError } from './files.ts';
 
@@ -29,7 +29,7 @@ export async function downloadLayers(
   options: { onFile: (file: DownloadedFile) => void; signal: AbortSignal },
 ): Promise<DownloadedFile[]> {
   const names = layers.map(plainFileName);
-  const made = await mkdir(folder, { recursive: true }).catch((error: unknown) => {
+  const made = await makeFolder(folder).catch((error: unknown) => {
     throw fileError(error, folder, 'written');
   });
   const files: DownloadedFile[] = [];

@@ -23,6 +23,7 @@ export {
 } from './content/fetch.ts';
 export { OciLayoutStore } from './content/layout-store.ts';
 export { artifactTypeOf, isIndexManifest, parseManifest, successorsOf } from './content/manifest.ts';
+export { makeFolder } from './content/make-folder.ts';
 export { MemoryStore } from './content/memory-store.ts';
 export { copy, type CopyDestination, type CopyOptions, type CopySource, type ProgressEvent } from './copy.ts';
 export {

@@ -1,4 +1,5 @@
-import { mkdir, mkdtemp, rename, rm, writeFile } from 'node:fs/promises';
+import { mkdtemp, rename, rm, writeFile } from 'node:fs/promises';
+import { makeFolder } from '@bpfship/oras-client';
 import { join, resolve } from 'node:path';
 import { fileError } from '../devkit-error.ts';
 import type { Project, ProjectVariant } from '../project/project.ts';
@@ -58,7 +59,7 @@ export async function buildProject(project: Project, options: BuildOptions = {})
 
 async function makeTemporary(directory: string): Promise<string> {
   try {
-    await mkdir(directory, { recursive: true });
+    await makeFolder(directory);
     return await mkdtemp(join(directory, '.building-'));
   } catch (cause) {
     throw fileError('writing', directory, cause);

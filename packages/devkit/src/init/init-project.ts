@@ -1,4 +1,5 @@
-import { mkdir, readdir, writeFile } from 'node:fs/promises';
+import { readdir, writeFile } from 'node:fs/promises';
+import { makeFolder } from '@bpfship/oras-client';
 import { dirname, join, resolve } from 'node:path';
 import { ServiceName } from '@bpfship/media-types';
 import { DevkitError, fileError } from '../devkit-error.ts';
@@ -53,7 +54,7 @@ export async function initProject(directory: string, options: InitOptions = {}):
   for (const [path, content] of files) {
     const file = join(folder, path);
     try {
-      await mkdir(dirname(file), { recursive: true });
+      await makeFolder(dirname(file));
       await writeFile(file, content, { flag: 'wx' });
     } catch (cause) {
       throw fileError('writing', file, cause);

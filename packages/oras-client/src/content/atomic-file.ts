@@ -1,5 +1,6 @@
 import { randomUUID } from 'node:crypto';
-import { type FileHandle, mkdir, open, rename, rm } from 'node:fs/promises';
+import { type FileHandle, open, rename, rm } from 'node:fs/promises';
+import { makeFolder } from './make-folder.ts';
 import { dirname } from 'node:path';
 import { storageError } from '../errors.ts';
 
@@ -22,7 +23,7 @@ export async function writeAtomically(
       throw storageError(error, `writing ${path}`);
     }
   };
-  await disk(() => mkdir(dirname(path), { recursive: true }));
+  await disk(() => makeFolder(dirname(path)));
   try {
     const file = await disk(() => open(temporary, 'wx', mode));
     try {

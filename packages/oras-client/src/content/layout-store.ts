@@ -1,5 +1,6 @@
 import { createReadStream } from 'node:fs';
-import { mkdir, readdir, readFile, rm, stat } from 'node:fs/promises';
+import { readdir, readFile, rm, stat } from 'node:fs/promises';
+import { makeFolder } from './make-folder.ts';
 import { dirname, join } from 'node:path';
 import { type Descriptor, type ImageIndex, isManifest, MAX_MANIFEST_SIZE, MEDIA_TYPE_INDEX } from '../descriptor.ts';
 import { parseDigest, verified } from '../digest.ts';
@@ -230,7 +231,7 @@ export class OciLayoutStore implements GraphTarget {
 
 async function createLayout(path: string): Promise<void> {
   try {
-    await mkdir(join(path, 'blobs', 'sha256'), { recursive: true });
+    await makeFolder(join(path, 'blobs', 'sha256'));
   } catch (error) {
     throw storageError(error, `making the OCI layout ${path}`);
   }

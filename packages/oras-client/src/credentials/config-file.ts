@@ -1,4 +1,5 @@
-import { mkdir, readFile, realpath, stat } from 'node:fs/promises';
+import { readFile, realpath, stat } from 'node:fs/promises';
+import { makeFolder } from '../content/make-folder.ts';
 import { dirname } from 'node:path';
 import { writeAtomically } from '../content/atomic-file.ts';
 import { chunksOf } from '../content/content.ts';
@@ -56,7 +57,7 @@ export async function writeConfigFile(path: string, config: ConfigFile): Promise
   const target = await realpath(path).catch(() => path);
   const text = new TextEncoder().encode(`${JSON.stringify(config, null, '\t')}\n`);
   try {
-    await mkdir(dirname(target), { recursive: true, mode: 0o700 });
+    await makeFolder(dirname(target), { mode: 0o700 });
   } catch (error) {
     throw storageError(error, `writing ${path}`);
   }

@@ -1,4 +1,5 @@
-import { mkdir, open, readFile, rename, rm, stat } from 'node:fs/promises';
+import { open, readFile, rename, rm, stat } from 'node:fs/promises';
+import { makeFolder } from '../node/durable-folder.ts';
 import { dirname, join } from 'node:path';
 import { ShimError, stateError } from '../shim-error.ts';
 import { type DesiredState, MAX_DESIRED_SIZE } from './desired-schema.ts';
@@ -42,7 +43,7 @@ export class DesiredFile {
   async write(desired: DesiredState): Promise<void> {
     const temporary = `${this.path}.${process.pid}.new`;
     try {
-      await mkdir(dirname(this.path), { recursive: true, mode: 0o700 });
+      await makeFolder(dirname(this.path));
       const file = await open(temporary, 'w', 0o600);
       try {
         await file.writeFile(`${JSON.stringify(desired, undefined, 2)}\n`);

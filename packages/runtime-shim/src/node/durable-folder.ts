@@ -1,5 +1,6 @@
-import { mkdir, open } from 'node:fs/promises';
-import { dirname, resolve } from 'node:path';
+import { open } from 'node:fs/promises';
+import { dirname } from 'node:path';
+import { makeFolder as makeFolders } from '@bpfship/oras-client';
 
 /** Brings to the disk what a folder lists: a new, renamed or removed file is so after a power cut only when its folder is written too (fsync(2)). */
 export async function syncFolder(path: string): Promise<void> {
@@ -13,12 +14,5 @@ export async function syncFolder(path: string): Promise<void> {
 
 /** Makes a folder, and those above it, with mode 0700. It outlasts a power cut when this returns. */
 export async function makeFolder(path: string): Promise<void> {
-  const first = await mkdir(path, { recursive: true, mode: 0o700 });
-  if (first === undefined) return;
-  const top = dirname(resolve(first));
-  let folder = resolve(path);
-  while (folder !== top) {
-    folder = dirname(folder);
-    await syncFolder(folder);
-  }
+  await makeFolders(path, { mode: 0o700, onMade: (folder) => syncFolder(dirname(folder)) });
 }

@@ -1,6 +1,7 @@
-import { mkdir, readFile, rename, rm, writeFile } from 'node:fs/promises';
+import { readFile, rename, rm, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { type BtfIndex, type ServiceManifest, variantLayer } from '@bpfship/media-types';
+import { makeFolder } from './durable-folder.ts';
 import type { OciLayoutStore, ReadOnlyTarget } from '@bpfship/oras-client';
 import { type AttachTargets, decide, type KernelFacts, type Verdict } from '@bpfship/portability';
 import {
@@ -119,7 +120,7 @@ async function keep(
   path: string,
   { facts, btf }: { facts: KernelFacts; btf: Uint8Array | undefined },
 ): Promise<void> {
-  await mkdir(folder, { recursive: true, mode: 0o700 });
+  await makeFolder(folder);
   if (btf) await replaceFile(`${path}.btf`, btf);
   await replaceFile(`${path}.json`, JSON.stringify({ ...facts, kept: btf !== undefined }));
 }

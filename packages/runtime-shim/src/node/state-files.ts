@@ -1,9 +1,9 @@
-import { mkdir, open, readdir, readFile, rename, rm } from 'node:fs/promises';
+import { open, readdir, readFile, rename, rm } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
 import { statSync } from 'node:fs';
 import { DocumentError, parseDocument } from '@bpfship/media-types';
 import { ShimError, stateError } from '../shim-error.ts';
-import { syncFolder } from './durable-folder.ts';
+import { makeFolder, syncFolder } from './durable-folder.ts';
 import { encodePinName } from './pins.ts';
 import { type ServiceState, ServiceStateSchema } from './state-schema.ts';
 
@@ -81,7 +81,7 @@ export class StateFiles {
     const path = this.path(state.name);
     const temporary = `${path}.new`;
     try {
-      await mkdir(this.#folder, { recursive: true, mode: 0o700 });
+      await makeFolder(this.#folder);
       const file = await open(temporary, 'w', 0o600);
       try {
         await file.writeFile(`${JSON.stringify(state, undefined, 2)}\n`);
