@@ -262,6 +262,12 @@ describe.skipIf(!IS_ROOT)('folders', () => {
     await expect(openNode({ stateDir: join(sandbox.folder, 'file') })).rejects.toMatchObject({
       code: 'ERR_SHIM_STATE',
     });
+    // In a process of its own, which ends with all the memory that it might take.
+    const module = join(import.meta.dirname, '..', '..', 'src', 'open-node.ts');
+    const script = `const { openNode } = await import(${JSON.stringify(module)});
+      await openNode({ stateDir: '/proc/bpfship' }).catch((error) => console.log(error.code));`;
+    const options = { encoding: 'utf8', timeout: 10_000, killSignal: 'SIGKILL' } as const;
+    expect(execFileSync(process.execPath, ['--input-type=module', '-e', script], options)).toBe('ERR_SHIM_STATE\n');
   });
 
   it.each([
