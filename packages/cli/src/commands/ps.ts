@@ -24,10 +24,10 @@ export function createPsCommand(getContext: GetContext): Command {
   return command.action(async (values: NodeOptionValues) => {
     const context = getContext();
     await using node = await openLocalNode(values, context);
-    const services = await node.list();
+    const { services, damaged } = await node.listReadable();
     context.printer.result({
       text: () =>
-        services.length === 0
+        services.length + damaged.length === 0
           ? 'No service is installed.'
           : table([
               ['SERVICE', 'VERSION', 'VARIANT', 'GENERATION', 'STATE', 'PROGRAMS', 'DIGEST'],
@@ -44,6 +44,8 @@ export function createPsCommand(getContext: GetContext): Command {
       data: services,
       brief: services.map(({ name }) => name).join('\n'),
     });
+    for (const { error } of damaged.slice(1)) context.printer.warn(error.message);
+    if (damaged[0]) throw damaged[0].error;
   });
 }
 

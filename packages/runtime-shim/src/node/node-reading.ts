@@ -20,6 +20,7 @@ import {
   measurePrograms,
   serviceMetrics,
 } from '../observe/metrics/service-metrics.ts';
+import { ShimError } from '../shim-error.ts';
 import type { EventReader } from '../observe/reader/open-event-reader.ts';
 import type { ServicePins } from './pins.ts';
 import type { StateFiles } from './state-files.ts';
@@ -86,17 +87,17 @@ export class NodeReading implements AsyncDisposable {
 
   /** Metrics of installed services: what they are, their programs, their event streams, and the maps that they declare. */
   async metrics(options: { service?: string } = {}): Promise<MetricFamily[]> {
-    const names = options.service === undefined ? await this.#from.states.names() : [options.service];
     const families: MetricFamily[] = [];
-    for (const name of names) families.push(...(await serviceMetrics(this.#from.kernel, await this.#installed(name))));
+    for (const service of await this.#measured(options))
+      families.push(...(await serviceMetrics(this.#from.kernel, service)));
     return families;
   }
 
   /** What the kernel counts of the programs of installed services. */
   async programStatistics(options: { service?: string } = {}): Promise<MeasuredProgram[]> {
-    const names = options.service === undefined ? await this.#from.states.names() : [options.service];
     const programs: MeasuredProgram[] = [];
-    for (const name of names) programs.push(...(await measurePrograms(this.#from.kernel, await this.#installed(name))));
+    for (const service of await this.#measured(options))
+      programs.push(...(await measurePrograms(this.#from.kernel, service)));
     return programs;
   }
 
@@ -114,6 +115,20 @@ export class NodeReading implements AsyncDisposable {
       stateFile: this.#from.states.path(service),
       streamsOf: (generation) => this.#streamsOf(service, generation),
     };
+  }
+
+  /** One service, or all: then one whose state or package is damaged does not hide the others. */
+  async #measured({ service }: { service?: string }): Promise<MeasuredService[]> {
+    if (service !== undefined) return [await this.#installed(service)];
+    const services: MeasuredService[] = [];
+    for (const name of await this.#from.states.names()) {
+      try {
+        services.push(await this.#installed(name));
+      } catch (error) {
+        if (!(error instanceof ShimError && error.code === 'ERR_SHIM_STATE_CORRUPT')) throw error;
+      }
+    }
+    return services;
   }
 
   async #streamsOf(service: string, id?: number): Promise<GenerationStreams> {

@@ -34,7 +34,7 @@ import { reattach, requireRunning, stopService } from './reattach.ts';
 import { lookAt, putRight, restoreFailed, restoreService, type RestoredService } from './restore.ts';
 import { rollBack } from './roll-back.ts';
 import { describeStatus, type ServiceStatus, type ServiceSummary, summarizeAll } from './status.ts';
-import { StateFiles } from './state-files.ts';
+import { type ReadStates, StateFiles } from './state-files.ts';
 import { currentGeneration, type Generation, type ServiceState } from './state-schema.ts';
 import { StepTimer } from './steps.ts';
 import { blobPath, readStoredPackage } from './stored-package.ts';
@@ -234,9 +234,15 @@ export class ShimNode implements AsyncDisposable {
     return this.#kernel.trim();
   }
 
-  /** All installed services, as they are in the kernel: one question to it for all. */
+  /** All installed services, as they are in the kernel: one question to it for all. @throws {ShimError} `ERR_SHIM_STATE_CORRUPT`. */
   async list(): Promise<ServiceSummary[]> {
     return summarizeAll(this.#kernel, await this.#states.all(), (service) => this.#pins(service));
+  }
+
+  /** The same where the state of some services is damaged: of these only the error. */
+  async listReadable(): Promise<{ services: ServiceSummary[]; damaged: ReadStates['damaged'] }> {
+    const { states, damaged } = await this.#states.readable();
+    return { services: await summarizeAll(this.#kernel, states, (service) => this.#pins(service)), damaged };
   }
 
   /** What is installed, from the state alone; a service whose state is damaged is left out. */

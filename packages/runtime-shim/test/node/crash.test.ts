@@ -4,6 +4,7 @@ import { join } from 'node:path';
 import { describe, expect, it } from 'vitest';
 import { copy, OciLayoutStore } from '@bpfship/oras-client';
 import type { ShimNode } from '../../src/node/shim-node.ts';
+import { renderMetrics } from '../../src/observe/metrics/exposition.ts';
 import { execCounter, packetCounter, stubless } from '../support/compile-object.ts';
 import { createSandbox, IS_ROOT, type Sandbox } from '../support/sandbox.ts';
 import { type PackedServices, packServices } from '../support/test-service.ts';
@@ -206,6 +207,13 @@ describe.skipIf(!IS_ROOT)('a damaged state file', () => {
         });
       }
     }
+    // The others are not hidden by it.
+    expect(await node.listReadable()).toMatchObject({
+      services: [{ name: 'other', state: 'attached' }],
+      damaged: [{ service: SERVICE, error: { code: 'ERR_SHIM_STATE_CORRUPT' } }],
+    });
+    expect(renderMetrics(await node.metrics())).toContain('service="other"');
+    await expect(node.metrics({ service: SERVICE })).rejects.toMatchObject({ code: 'ERR_SHIM_STATE_CORRUPT' });
     expect(sandbox.pins()).toEqual(pins);
     const blobs = sandbox.blobs();
     await node.uninstall({ service: 'other' });
