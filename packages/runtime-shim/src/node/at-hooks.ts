@@ -1,3 +1,4 @@
+import { existsSync } from 'node:fs';
 import type { Kernel } from '../kernel/kernel.ts';
 import type { RecordedProgram } from './activation.ts';
 import type { ServicePins } from './pins.ts';
@@ -28,8 +29,14 @@ export async function areAtHooks(
   const states: boolean[] = [];
   for (const [i, { pins, program }] of placed.entries()) {
     const held = found[i];
-    if (held?.kind === 'program') states.push(await runsAmongOthers(kernel, pins, program, held.id));
+    if (program.stub && !canBeSwitched(pins, program.stub.key)) states.push(false);
+    else if (held?.kind === 'program') states.push(await runsAmongOthers(kernel, pins, program, held.id));
     else states.push(held?.kind === 'link' && !held.dead);
   }
   return states;
+}
+
+/** A stub whose slots or selector are gone goes on as it is, and can be switched by nobody. */
+function canBeSwitched(pins: ServicePins, stub: string): boolean {
+  return existsSync(pins.selector) && existsSync(pins.stubSlots(stub));
 }

@@ -81,6 +81,21 @@ describe.skipIf(!IS_ROOT)('restore', () => {
     expect((await node.status(SERVICE)).generations).toHaveLength(1);
   });
 
+  it('sees and repairs a stub that cannot be switched any more', async () => {
+    const sandbox = createSandbox();
+    const packed = await packServices(ONE);
+    await using node = await sandbox.openNode();
+    await node.install(packed.unsigned('1.0.0'));
+    for (const pin of ['selector', 'slots']) {
+      rmSync(join(sandbox.bpffsDir, SERVICE, 'stubs', pin), { recursive: true });
+      expect(await node.list()).toMatchObject([{ state: 'detached' }]);
+      expect(await node.status(SERVICE)).toMatchObject({ state: 'detached' });
+      expect((await node.survey()).incomplete).toEqual([SERVICE]);
+      expect(await node.restore()).toMatchObject([{ outcome: 'repaired' }]);
+      expect(await node.list()).toMatchObject([{ state: 'attached' }]);
+    }
+  });
+
   it('takes another variant of the local store where the kernel refuses the one that it had', async () => {
     const sandbox = createSandbox();
     const packed = await packServices([
