@@ -81,6 +81,7 @@ export { parseValues, type Values } from './node/values-file.ts';
 export { EventBatch } from './observe/events/event-batch.ts';
 export type { EventFeed, FeedBlock, FeedListener, StreamFacts } from './observe/events/event-feed.ts';
 export { EventHub, type StreamStatistics } from './observe/events/event-hub.ts';
+export { requireStreams } from './observe/events/require-streams.ts';
 export { EventSubscription, type SubscribeOptions } from './observe/events/event-subscription.ts';
 export type { ServiceEvent } from './observe/events/service-event.ts';
 export type { OpenHub } from './observe/events/shared-hubs.ts';

@@ -1,5 +1,5 @@
 import { Command, Option } from 'commander';
-import type { ShimNode } from '@bpfship/runtime-shim';
+import { requireStreams, type ShimNode } from '@bpfship/runtime-shim';
 import type { CommandContext, GetContext } from '../context.ts';
 import { addExamples } from '../options/examples.ts';
 import { seconds, wholeNumber } from '../options/numbers.ts';
@@ -63,6 +63,7 @@ export async function followEvents(
   const form = output ?? (options.format === 'json' ? 'json' : columns === undefined ? 'line' : 'columns');
   const print = createEventPrinter({ service, output: form, ...(columns === undefined ? {} : { columns }) }, context);
   await using opened = await node.openEvents(service);
+  requireStreams(service, opened.hub, stream ?? []);
   let shown = 0;
   for await (const batch of opened.hub.subscribe({
     signal: ended,

@@ -103,6 +103,10 @@ describe.skipIf(!IS_ROOT)('the daemon', () => {
       'bpfship_shim_info',
     );
     await events.return(undefined);
+    await expect(client.lines('GET', '/v1/services/test-service/events?stream=none').next()).rejects.toMatchObject({
+      code: 'ERR_SHIM_NO_EVENTS',
+      message: 'test-service has no event stream "none"',
+    });
     clearInterval(timer);
     await stop();
     const node = await sandbox.openNode();
