@@ -1,6 +1,6 @@
 import { Command } from 'commander';
 import { requireReference } from '@bpfship/oras-client';
-import type { AttachTargets, InstallResult } from '@bpfship/runtime-shim';
+import type { AttachTargets, InstallProgress, InstallResult } from '@bpfship/runtime-shim';
 import type { CommandContext, GetContext } from '../context.ts';
 import { addExamples } from '../options/examples.ts';
 import { addHealthOptions, healthChoice, type HealthOptionValues } from '../options/health-options.ts';
@@ -87,6 +87,9 @@ export function createUpgradeCommand(getContext: GetContext): Command {
   });
 }
 
+const UNPROVEN =
+  'interrupted while its health was watched: the new generation runs on, unproven; "bpfship rollback" goes back to the one before';
+
 /** Without a `*` that says nothing, which would hide that of the values file. */
 function withoutEmpty(targets: AttachTargets): AttachTargets {
   const { '*': common = {}, ...others } = targets;
@@ -106,6 +109,8 @@ export async function bringIn(
   // The node's worker starts while the rest is made ready.
   await using node = await openLocalNode(values, context);
   await using opened = await openReference(reference, values, context, { onRequest: counter.onRequest });
+  const show = showSteps(context);
+  let recorded = false;
   const options = {
     target: opened.target,
     reference: requireReference(opened),
@@ -115,13 +120,21 @@ export async function bringIn(
     ...healthChoice(values),
     ...(values.allowNew === undefined ? {} : { allowNew: values.allowNew }),
     ...(values.discardMap === undefined ? {} : { discardMaps: values.discardMap }),
-    onStep: showSteps(context),
+    onStep: (step: InstallProgress) => {
+      recorded ||= step.step === 'record';
+      show(step);
+    },
     signal: context.signal,
     ...(policy === undefined ? { allowUnsigned: true as const } : { policy }),
     ...(values.variant === undefined ? {} : { variant: values.variant }),
   };
-  const result = service === undefined ? await node.install(options) : await node.upgrade({ ...options, service });
-  return { result, traffic: counter.total() };
+  try {
+    const result = service === undefined ? await node.install(options) : await node.upgrade({ ...options, service });
+    return { result, traffic: counter.total() };
+  } catch (error) {
+    if (recorded && context.signal.aborted) context.printer.warn(UNPROVEN);
+    throw error;
+  }
 }
 
 function printInstall(

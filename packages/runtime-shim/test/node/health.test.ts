@@ -1,6 +1,7 @@
 import { execFileSync, spawnSync } from 'node:child_process';
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
+import { setTimeout as sleep } from 'node:timers/promises';
 import { OciLayoutStore } from '@bpfship/oras-client';
 import { copy } from '@bpfship/oras-client';
 import { describe, expect, it, onTestFinished } from 'vitest';
@@ -167,9 +168,37 @@ describe.skipIf(!IS_ROOT)('the health gate', () => {
         if (step === 'record') back = other.rollback({ service: SERVICE });
       },
     });
-    await upgrading;
+    expect((await upgrading).warnings).toEqual([expect.stringContaining('somebody changed test-service')]);
     await back;
     expect(await node.list()).toMatchObject([{ version: '1.0.0', state: 'attached' }]);
+  });
+
+  it('counts runs over a stop and a start', async () => {
+    keepBusy();
+    const sandbox = createSandbox();
+    const packed = await packServices([
+      version('1.0.0', {}),
+      version('2.0.0', { health: '{ for: 3, runs: [{ program: count, min: 1 }] }' }),
+    ]);
+    const [node, other] = [await sandbox.openNode(), await sandbox.openNode()];
+    await node.install(packed.unsigned('1.0.0'));
+    // The stub has counted more before than it will after.
+    await using _counting = await node.countRuns();
+    await sleep(2500);
+    let again: Promise<unknown> | undefined;
+    const { health } = await node.upgrade({
+      ...packed.unsigned('2.0.0'),
+      service: SERVICE,
+      onStep: ({ step }) => {
+        if (step !== 'record') return;
+        again = sleep(2000)
+          .then(() => other.stop({ service: SERVICE }))
+          .then(() => other.start({ service: SERVICE }));
+      },
+    });
+    await again;
+    expect(health?.probes).toMatchObject([{ state: 'passed', detail: expect.stringMatching(/ran [1-9]/) as string }]);
+    expect(await node.list()).toMatchObject([{ version: '2.0.0', state: 'attached' }]);
   });
 });
 

@@ -29,8 +29,9 @@ export async function passGate(
   if (generationOf(state, generation)?.health?.verdict !== 'pending') return result;
   const newMaps = new Set(maps.filter(({ contents }) => contents === 'new').map(({ name }) => name));
   const seconds = health === false ? undefined : health?.seconds;
-  const report = await watch(gate, service, generation, { newMaps, seconds, signal, timer });
-  return { ...result, health: report };
+  const { report, superseded } = await watch(gate, service, generation, { newMaps, seconds, signal, timer });
+  const changed = `while its health was watched somebody changed ${service}: generation ${generation} does not run as it was brought in any more`;
+  return { ...result, health: report, warnings: [...result.warnings, ...(superseded ? [changed] : [])] };
 }
 
 /** Watches generations again whose gate was interrupted. @returns what was done, a line each. */
@@ -44,8 +45,8 @@ export async function recheckGates(
     const { id, health } = currentGeneration(state);
     if (health?.verdict !== 'pending' || isWatched(health) || state.stopped) continue;
     try {
-      const { verdict } = await watch(gate, state.name, id, { ...options, timer: new StepTimer(undefined) });
-      lines.push(`${state.name}: generation ${id} is ${verdict}`);
+      const { report } = await watch(gate, state.name, id, { ...options, timer: new StepTimer(undefined) });
+      lines.push(`${state.name}: generation ${id} is ${report.verdict}`);
     } catch (error) {
       if (!(error instanceof ShimError)) throw error;
       lines.push(error.message);
@@ -60,7 +61,7 @@ async function watch(
   service: string,
   id: number,
   options: Omit<GateOptions, 'context' | 'generation'>,
-): Promise<HealthReport> {
+): Promise<{ report: HealthReport; superseded: boolean }> {
   const context = contextOf(service);
   const generation = generationOf(await context.states.require(service), id);
   if (!generation) throw new TypeError('a generation that was recorded is in its state');
@@ -72,6 +73,7 @@ async function watch(
     if (ended.kind === 'alone') await uninstallService(context, folders, service);
     return ended;
   });
-  if (report.verdict === 'healthy' || concluded.kind === 'superseded') return report;
+  const superseded = concluded.kind === 'superseded';
+  if (report.verdict === 'healthy' || superseded) return { report, superseded };
   throw unhealthy(service, generation, report, concluded);
 }
