@@ -1,6 +1,6 @@
 import { existsSync } from 'node:fs';
 import { type AttachTarget, type AttachTargets, isPattern, needsInterface, targetsOf } from '@bpfship/portability';
-import type { Variant, VariantProgram } from '@bpfship/media-types';
+import type { BtfIndex, Variant, VariantProgram } from '@bpfship/media-types';
 import { runsElsewhere } from '../kernel/attach/elsewhere.ts';
 import { ShimError } from '../shim-error.ts';
 import { type Attachment, attachmentOf } from './attachment.ts';
@@ -17,10 +17,9 @@ export function attachmentsOf(variant: Pick<Variant, 'programs' | 'maps'>, resol
 
 /** What is attached: programs, and in the place of those of a struct_ops the map that names them. */
 function attachingPrograms({ programs, maps }: Pick<Variant, 'programs' | 'maps'>): VariantProgram[] {
-  const structOps = maps.filter(({ type }) => type === 'struct_ops');
   return [
     ...programs.filter((program) => program.type !== 'struct_ops' && runsElsewhere(program) === undefined),
-    ...structOps.map(({ name }) => ({
+    ...structOpsOf({ maps }).map(({ name }) => ({
       name,
       section: '.struct_ops',
       type: 'struct_ops',
@@ -77,6 +76,29 @@ export function checkAttachTargets(variant: Pick<Variant, 'programs' | 'maps'>, 
       'Named ones are in /run/netns; that of a process is /proc/PID/ns/net.',
     );
   }
+}
+
+/**
+ * A target for a program that there is not would be passed over, and the program that was meant attach elsewhere.
+ *
+ * @param named - as somebody has just named them. What is kept from another version may name programs that this one does not have.
+ * @throws {ShimError} `ERR_SHIM_ATTACH_TARGET`.
+ */
+export function checkNamedPrograms({ name, version, variants }: BtfIndex, named: AttachTargets = {}): void {
+  const programs = new Set(variants.flatMap((variant) => [...variant.programs, ...structOpsOf(variant)].map(nameOf)));
+  const unknown = Object.keys(named).find((program) => program !== '*' && !programs.has(program));
+  if (unknown === undefined) return;
+  throw new ShimError('ERR_SHIM_ATTACH_TARGET', `${name} ${version} has no program "${unknown}" to attach`, {
+    hint: `It has: ${[...programs].join(', ')}`,
+  });
+}
+
+function structOpsOf({ maps }: Pick<Variant, 'maps'>): Variant['maps'] {
+  return maps.filter(({ type }) => type === 'struct_ops');
+}
+
+function nameOf({ name }: { name: string }): string {
+  return name;
 }
 
 /** An interface has room for one XDP program. */

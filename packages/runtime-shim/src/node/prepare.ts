@@ -30,6 +30,7 @@ import { readKernelFacts } from '../facts/read-kernel-facts.ts';
 import type { Kernel } from '../kernel/kernel.ts';
 import { ShimError } from '../shim-error.ts';
 import { checkAttachTargets } from './attach-targets.ts';
+import { wrongService } from './change-errors.ts';
 import { findEvidence } from './find-evidence.ts';
 import { findSupplement, type FoundSupplement, type SupplementSearch } from './find-supplement.ts';
 import { resolveTargets, withoutPatterns } from './resolve-targets.ts';
@@ -75,7 +76,8 @@ export interface PreparedPackage {
 
 /** Resolve, verify, facts, select: everything that comes before a layer is fetched. */
 export async function preparePackage(
-  source: PackageSource & ParameterChanges & { attach?: AttachTargets; keptParameters?: ParameterValues | undefined },
+  source: PackageSource &
+    ParameterChanges & { service?: string; attach?: AttachTargets; keptParameters?: ParameterValues | undefined },
   { kernel, btf: ownBtf }: { kernel: Kernel; btf: KernelBtf },
   timer: StepTimer,
 ): Promise<PreparedPackage> {
@@ -101,6 +103,9 @@ export async function preparePackage(
       const config = await fetchBytes(target, manifest.config, { maxBytes: MAX_BTF_INDEX_SIZE, signal });
       const parsed = parseBtfIndex(config);
       checkPackage(manifest, parsed);
+      // Nothing else of another service's package is worth saying.
+      if (source.service !== undefined && parsed.name !== source.service)
+        throw wrongService(parsed.name, source.service);
       const [kernelBtf] = await Promise.all([reading, opening]);
       return {
         index: parsed,

@@ -11,8 +11,9 @@ import type { ReadMapsOptions, ServiceMap } from '../observe/maps/read-maps.ts';
 import type { MetricFamily } from '../observe/metrics/metric-family.ts';
 import type { MeasuredProgram } from '../observe/metrics/service-metrics.ts';
 import { type EventReader, openEventReader } from '../observe/reader/open-event-reader.ts';
+import { checkNamedPrograms } from './attach-targets.ts';
 import { bringUp, type BringUpContext } from './bring-up.ts';
-import { alreadyInstalled, withoutEmpty, wrongService } from './change-errors.ts';
+import { alreadyInstalled, withoutEmpty } from './change-errors.ts';
 import { collectGarbage } from './collect-garbage.ts';
 import { type Gate, passGate, recheckGates } from './health/pass-gate.ts';
 import type {
@@ -77,7 +78,7 @@ export class ShimNode implements AsyncDisposable {
     const timer = new StepTimer(options.onStep);
     const prepared = await preparePackage(options, this.#asking, timer);
     const { name } = prepared.index;
-    if (options.service !== undefined && options.service !== name) throw wrongService(name, options.service);
+    checkNamedPrograms(prepared.index, options.attach);
     const result = await this.#changes.change(name, options.signal, async (context, state) => {
       if (state) throw alreadyInstalled(state);
       return bringUp(context, prepared, options, undefined, timer);
@@ -97,7 +98,7 @@ export class ShimNode implements AsyncDisposable {
       );
     const expected = currentGeneration(await this.#require(service));
     const prepared = await prepare(expected);
-    if (prepared.index.name !== service) throw wrongService(prepared.index.name, service);
+    checkNamedPrograms(prepared.index, options.attach);
     const result = await this.#changes.change(service, signal, async (context) => {
       const state = await this.#require(service);
       const current = currentGeneration(state);
@@ -138,7 +139,9 @@ export class ShimNode implements AsyncDisposable {
    * @throws {ShimError} `ERR_SHIM_STOPPED`, `ERR_SHIM_ATTACH_TARGET`.
    */
   async setTargets({ attach, ...options }: ChangeOptions & { attach?: AttachTargets }): Promise<InstallResult> {
-    requireRunning(await this.#require(options.service));
+    const state = await this.#require(options.service);
+    requireRunning(state);
+    if (attach) checkNamedPrograms((await readStoredPackage(this.#store, currentGeneration(state))).index, attach);
     return this.#reattach(options, attach);
   }
 

@@ -22,6 +22,25 @@ async function packetsOf(node: ShimNode): Promise<number> {
 const CABLES = `bs${process.pid % 100_000}x*`;
 
 describe.skipIf(!IS_ROOT)('several targets of a program', () => {
+  it('are not for a program that the package does not have', async () => {
+    const sandbox = createSandbox();
+    const cable = layCable();
+    const packed = await packServices(VERSIONS);
+    const node = await sandbox.openNode();
+    const attach = { '*': { interfaceName: cable.name } };
+    const misspelt = { ...attach, pakcet: [] };
+    const refusal = { code: 'ERR_SHIM_ATTACH_TARGET', hint: 'It has: packet' };
+    await expect(node.install({ ...packed.unsigned('1.0.0'), attach: misspelt })).rejects.toMatchObject(refusal);
+    await node.install({ ...packed.unsigned('1.0.0'), attach });
+    await expect(node.setTargets({ service: SERVICE, attach: misspelt })).rejects.toMatchObject(refusal);
+    await expect(
+      node.upgrade({ ...packed.unsigned('1.0.0'), service: SERVICE, attach: misspelt }),
+    ).rejects.toMatchObject(refusal);
+    // What was named for another version stays.
+    await node.setTargets({ service: SERVICE, attach: { packet: { interfaceName: cable.name } } });
+    expect(await node.upgrade({ ...packed.unsigned('1.1.0'), service: SERVICE })).toMatchObject({ version: '1.1.0' });
+  });
+
   it('are attached one by one, named or by a pattern, and switched in place each', async () => {
     const sandbox = createSandbox();
     const [first, second] = [layCable(), layCable()];
