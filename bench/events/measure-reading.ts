@@ -42,7 +42,7 @@ export async function measureReading(options: ReadingOptions): Promise<Reading> 
   const folder = await makeTemporaryFolder(stack, 'events');
   const bpffsDir = await mountBpfFileSystem(stack, folder);
   const stateDir = join(folder, 'state');
-  // Nobody else calls getppid with this.
+  // Nobody else calls getpgid with this.
   const mark = 0x65_76_00_00 + process.pid;
   const packed = await packServices([
     { name: SERVICE, version: '1.0.0', variants: { one: numberedEvents(buffer, mark) } },

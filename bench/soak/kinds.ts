@@ -96,7 +96,7 @@ function onCable(stack: AsyncDisposableStack, folder: string, source: (slot: num
 }
 
 function withCalls(folder: string, source: (slot: number, mark: number) => string): SoakStage {
-  // Nobody else calls getppid with this.
+  // Nobody else calls getpgid with this.
   const mark = 0x62_70_00_00 + process.pid;
   const program = compileLoad('calls', folder);
   return { source: (slot) => source(slot, mark), attach: {}, start: (rate) => startCalls(program, mark, rate) };

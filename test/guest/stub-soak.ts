@@ -28,7 +28,7 @@ async function attachStub(kernel: Kernel, how: 'kprobe' | 'fentry'): Promise<{ s
   const { id } = await kernel.loadStubs(selector, [
     {
       name: 'numbered',
-      section: `${how}/__x64_sys_getppid`,
+      section: `${how}/__x64_sys_getpgid`,
       result: how === 'kprobe' ? 1 : 0,
       contextBytes: 0,
       functionIp: false,

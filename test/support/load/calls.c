@@ -1,6 +1,6 @@
 /*
  * Makes numbered system calls, as events for tracing programs, at a steady rate, until its input ends (load.h).
- * Arguments: mark, calls a second (0: as many as it can), processor. Each call is getppid(number, mark): the kernel ignores both.
+ * Arguments: mark, calls a second (0: as many as it can), processor. Each call is getpgid(number, mark): the kernel ignores the second.
  */
 #include "load.h"
 #include <sys/syscall.h>
@@ -26,7 +26,7 @@ int main(int count, char **arguments)
 			continue;
 		}
 		for (int i = 0; i < BATCH; i++)
-			syscall(SYS_getppid, ++made, mark);
+			syscall(SYS_getpgid, ++made, mark);
 	}
 	return 0;
 }

@@ -127,7 +127,7 @@ SEC("raw_tp/sys_enter") int ${program}(struct bpf_raw_tracepoint_args *ctx)
  */
 export function numberedFunction(slot: number, mark: number, how: 'kprobe' | 'fentry'): string {
   return `${countNumbered(slot)}
-SEC("${how}/__x64_sys_getppid") int numbered(__u64 *ctx)
+SEC("${how}/__x64_sys_getpgid") int numbered(__u64 *ctx)
 {
 	__u64 number = 0, mark = 0;
 	void *registers = (void *)ctx[${how === 'kprobe' ? 14 : 0}];
