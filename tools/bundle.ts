@@ -92,7 +92,12 @@ async function isFresh({ result, sources }: Bundle): Promise<boolean> {
 }
 
 async function write({ input, output, imports }: Bundle): Promise<OutputChunk[]> {
-  const build = await rolldown({ ...input, resolve: { alias: { ...BUNDLE_ALIASES } } });
+  const build = await rolldown({
+    ...input,
+    resolve: { alias: { ...BUNDLE_ALIASES } },
+    // What is loaded late by the daemon is loaded at once by others: both are bundled here.
+    checks: { ineffectiveDynamicImport: false },
+  });
   try {
     const written = await build.write({
       ...output,
