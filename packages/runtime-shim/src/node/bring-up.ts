@@ -112,6 +112,7 @@ async function tryCandidate(
   });
   const generation: Generation = {
     ...newGeneration(id, prepared, verdict, attach, activation, options.location),
+    ...(options.policy?.allow === undefined ? {} : { allow: options.policy.allow }),
     ...(needsGate(index, options.health, state !== undefined) ? { health: pendingHealth(state?.current) } : {}),
   };
   const warnings = await record(activation, timer, `generation ${id}`, async () => {

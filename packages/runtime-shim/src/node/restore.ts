@@ -12,6 +12,8 @@ import type { InterruptedChange } from './node-changes.ts';
 import { reattach } from './reattach.ts';
 import { namesIn } from './pins.ts';
 import { variantOf } from './prepare.ts';
+import { checkPermissions } from './permissions/check-permissions.ts';
+import { permissionsOf } from './permissions/permissions-of.ts';
 import { resolveTargets } from './resolve-targets.ts';
 import { currentGeneration, type Generation, type ServiceState } from './state-schema.ts';
 import { describeStatus } from './status.ts';
@@ -85,7 +87,7 @@ export async function restoreService(context: BringUpContext, state: ServiceStat
       const outcome = pinned ? 'repaired' : same ? 'restored' : 'reselected';
       return outcomeOf(state.name, outcome, generation.generation, [...messages, ...generation.warnings]);
     } catch (error) {
-      if (!isRejection(error) || i === candidates.length - 1) throw error;
+      if (!(isRejection(error) || isDenied(error)) || i === candidates.length - 1) throw error;
       messages.push(`variant ${verdict.variant}: ${error.message}`);
     }
   }
@@ -195,6 +197,10 @@ async function bringBack(
   checkAttachTargets(variant, resolved);
   const object = await readStoredObject(store, manifest, variant);
   const same = verdict.layer === before.layer && verdict.variant === before.variant;
+  if (!same && before.allow) {
+    const rules = { allow: before.allow };
+    checkPermissions(`${state.name} ${before.version} (${verdict.variant})`, permissionsOf(object, variant), rules);
+  }
   const id = same && !pinned ? before.id : Math.max(...state.generations.map((other) => other.id)) + 1;
   const activation = await activate({
     kernel,
@@ -222,6 +228,10 @@ async function bringBack(
     states.write({ ...state, current: id, generations }),
   );
   return { generation, warnings: [...openPatterns(variant, resolved), ...warnings] };
+}
+
+function isDenied(error: unknown): error is ShimError {
+  return error instanceof ShimError && error.code === 'ERR_SHIM_DENIED';
 }
 
 function outcomeOf(

@@ -7,6 +7,7 @@ import {
   VariantName,
   line,
 } from '@bpfship/media-types';
+import type { PolicyAllow } from '@bpfship/trust';
 import { z } from 'zod';
 import type { AttachTargets } from '@bpfship/portability';
 import type { GenerationHealth } from './health/generation-health.ts';
@@ -14,6 +15,7 @@ import type { RecordedProgram } from './activation.ts';
 import { XDP_ACTIONS } from '../xdp-dispatcher/protocol.ts';
 import { AttachTargetSchema, AttachTargetsSchema, XdpActionSchema } from './target-schema.ts';
 import type { ParameterValues } from './parameters.ts';
+import { PolicyAllowSchema } from './upgrade-schema.ts';
 
 /** What the node keeps of a service, in `services/<name>.json`. */
 export interface ServiceState {
@@ -43,6 +45,8 @@ export interface Generation {
   supplement?: { digest: string; size: number };
   /** Who signed the package; absent where that was not checked. */
   signer?: string;
+  /** What the policy that let it in allows: another variant, as after a start with another kernel, is held against it. */
+  allow?: PolicyAllow;
   /** Release of the kernel that it was chosen for; absent where an older version recorded it. */
   kernel?: string;
   /** Layers in the local store for the other kernels that are installed on the node. */
@@ -119,6 +123,7 @@ export const ServiceStateSchema: z.ZodType<ServiceState> = z
           layer: Digest,
           supplement: z.object({ digest: Digest, size: z.number().int().min(1) }).exactOptional(),
           signer: line(512).exactOptional(),
+          allow: PolicyAllowSchema.exactOptional(),
           kernel: line(128).exactOptional(),
           prefetched: z.array(Digest).max(256).exactOptional(),
           signature: z.object({ digest: Digest, size: z.number().int().min(1) }).exactOptional(),

@@ -117,10 +117,13 @@ describe.skipIf(!IS_ROOT)('restore', () => {
         !JSON.stringify(state).includes(digest) &&
         sizeOf(sandbox, digest) < sizeOf(sandbox, generation.layer),
     );
-    writeFileSync(path, JSON.stringify({ ...state, generations: [{ ...generation, variant: 'bad', layer: other }] }), {
-      mode: 0o600,
-    });
+    // The policy that let the service in is for all variants.
+    const denied = { ...generation, variant: 'bad', layer: other, allow: { hooks: ['xdp'] } };
+    writeFileSync(path, JSON.stringify({ ...state, generations: [denied] }), { mode: 0o600 });
     forgetPins(sandbox);
+    expect(await node.restore()).toMatchObject([{ outcome: 'failed', error: { code: 'ERR_SHIM_DENIED' } }]);
+    const allowed = { ...denied, allow: { hooks: ['raw-tracepoint:*'] } };
+    writeFileSync(path, JSON.stringify({ ...state, generations: [allowed] }), { mode: 0o600 });
     const [restored] = await node.restore();
     expect(restored).toMatchObject({ outcome: 'reselected', variant: 'good', generation: 2 });
     expect(restored?.warnings[0]).toMatch(/^variant bad: /);
