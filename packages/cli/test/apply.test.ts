@@ -2,7 +2,7 @@ import { spawnSync } from 'node:child_process';
 import { mkdirSync, writeFileSync } from 'node:fs';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { type Outcome, spawnCli } from './support/cli.ts';
-import { type PackedService, packService } from './support/packed-service.ts';
+import { type PackedService, packService, succeed } from './support/packed-service.ts';
 
 let service: PackedService;
 let env: Record<string, string>;
@@ -58,5 +58,39 @@ ${more}services: [{ name: probe, reference: "${service.reference}" }]
     writeFileSync(file, 'schemaVersion: 1\nprune: true\nservices: []\n');
     expect((await cli('apply', file)).stdout).toBe('probe: uninstall: done (0.1.0)\n');
     expect((await cli('ps', '-q')).stdout).toBe('');
+  });
+
+  it('finds packages by a signed catalogue, which is asked for once where nothing changed', async () => {
+    const { registry, folder, publicKey, privateKey } = service;
+    const catalogue = folder.file('catalogue');
+    const build = ['hub', 'build', `${registry.host}/acme/probe`, '--key', publicKey, '--name', 'acme'];
+    await succeed([...build, '--output', catalogue, '--sign-key', privateKey], service.env);
+    await succeed(['push', `${catalogue}:latest`, `${registry.host}/acme/catalogue:latest`]);
+    const file = folder.file('by-catalogue.yaml');
+    const write = (name: string, version: string): void =>
+      writeFileSync(
+        file,
+        `schemaVersion: 1
+policy: { keys: ["${publicKey}"] }
+prune: true
+catalogues: [{ name: acme, reference: "${registry.host}/acme/catalogue:latest" }]
+services: [{ name: ${name}, catalogue: acme, version: "${version}" }]
+`,
+      );
+    write('probe', '>=9');
+    const missing = await cli('apply', file, '-j');
+    expect(missing.status).not.toBe(0);
+    expect(JSON.parse(missing.stdout)).toMatchObject({ settled: false, services: [{ outcome: 'failed' }] });
+    write('probe', '^0.1.0');
+    expect(JSON.parse((await cli('apply', file, '-j')).stdout)).toMatchObject({
+      settled: true,
+      services: [{ service: 'probe', action: 'install', outcome: 'done', to: { version: '0.1.0' } }],
+    });
+    expect(JSON.parse((await cli('apply', '-j')).stdout)).toMatchObject({
+      services: [{ action: 'none', outcome: 'unchanged' }],
+      requests: 1,
+    });
+    writeFileSync(file, 'schemaVersion: 1\nprune: true\nservices: []\n');
+    expect((await cli('apply', file)).status).toBe(0);
   });
 });
