@@ -10,6 +10,7 @@ import {
   writeFileSync,
 } from 'node:fs';
 import { dirname, join } from 'node:path';
+import { leavePins } from './pins-owner.ts';
 import { ShimError } from '../shim-error.ts';
 
 /** BPF_FS_MAGIC (include/uapi/linux/magic.h). */
@@ -44,6 +45,7 @@ export function ensureBpffs(bpffsDir: string, stateDir: string): string | undefi
 
 /** Takes away what {@link ensureBpffs} made, once no pin is left. */
 export function releaseBpffs(bpffsDir: string, stateDir: string): void {
+  leavePins(bpffsDir, PRELOADED);
   const mounts = readMarker(stateDir);
   if (!mounts.includes(bpffsDir) && isBpffs(bpffsDir) && isFree(bpffsDir)) removeFolder(bpffsDir);
   const left = mounts.filter((mountPoint) => !unmount(mountPoint));

@@ -6,6 +6,7 @@ import { leaveNoFolders, messageOf } from './change-errors.ts';
 import { ChangeMarks } from './change-marks.ts';
 import { withNodeLock } from './node-lock.ts';
 import type { NodeFolders } from './node-options.ts';
+import { requireOwnPins, takePins } from './pins-owner.ts';
 import { recover } from './recover.ts';
 import type { StateFiles } from './state-files.ts';
 import { currentGeneration, type ServiceState } from './state-schema.ts';
@@ -46,7 +47,9 @@ export class NodeChanges {
 
   /** Does something with a service's pins. */
   ofService<T>(service: string, signal: AbortSignal | undefined, action: () => Promise<T>): Promise<T> {
+    const { bpffsDir, stateDir } = this.#options.folders;
     return this.exclusively(signal, async () => {
+      requireOwnPins(bpffsDir, stateDir);
       await this.#putRight(undefined);
       return this.#marked(service, action);
     });
@@ -63,6 +66,7 @@ export class NodeChanges {
       const others = await this.#putRight(service);
       const state = await states.read(service);
       ensureBpffs(folders.bpffsDir, folders.stateDir);
+      takePins(folders.bpffsDir, folders.stateDir);
       const context = contextOf(service);
       return this.#marked(service, async () => {
         try {
@@ -110,6 +114,7 @@ export class NodeChanges {
       if (service === except) continue;
       let installed = true;
       try {
+        requireOwnPins(folders.bpffsDir, folders.stateDir);
         const state = await states.read(service);
         installed = state !== undefined;
         const done = await this.#recover(service, state);

@@ -1,6 +1,6 @@
 import { execFileSync } from 'node:child_process';
 import { createHash } from 'node:crypto';
-import { chmodSync, existsSync, mkdirSync, readFileSync, statSync, writeFileSync } from 'node:fs';
+import { chmodSync, existsSync, mkdirSync, readFileSync, statSync, symlinkSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { describe, expect, it, onTestFinished } from 'vitest';
 import { copy, type Descriptor, fetchBytes, MemoryStore, pushBytes, Repository } from '@bpfship/oras-client';
@@ -298,6 +298,27 @@ describe.skipIf(!IS_ROOT)('folders', () => {
     expect(mounts()).toBe(false);
     await expect(node.rollback({ service: 'test-service' })).rejects.toMatchObject({ code: 'ERR_SHIM_NOT_INSTALLED' });
     expect(mounts()).toBe(false);
+  });
+
+  it('for pins are of one node', async () => {
+    const sandbox = createSandbox();
+    const packed = await packServices([...ONE, { ...ONE[0]!, version: '1.1.0' }]);
+    const node = await sandbox.openNode();
+    await node.install(packed.unsigned('1.0.0'));
+    const other = await sandbox.openNode({ stateDir: join(sandbox.folder, 'other') });
+    const refusal = { code: 'ERR_SHIM_BPFFS', message: expect.stringContaining(sandbox.stateDir) as string };
+    await expect(other.install(packed.unsigned('1.1.0'))).rejects.toMatchObject(refusal);
+    expect(await node.status('test-service')).toMatchObject({ state: 'attached', version: '1.0.0' });
+    // The same folder by another path is the same node.
+    symlinkSync(sandbox.stateDir, join(sandbox.folder, 'link'));
+    const same = await sandbox.openNode({ stateDir: join(sandbox.folder, 'link') });
+    await same.upgrade({ ...packed.unsigned('1.1.0'), service: 'test-service' });
+    await node.uninstall({ service: 'test-service' });
+    expect(existsSync(sandbox.bpffsDir)).toBe(false);
+    // Where the first has nothing any more, the second may.
+    await other.install(packed.unsigned('1.1.0'));
+    await expect(node.install(packed.unsigned('1.0.0'))).rejects.toMatchObject({ code: 'ERR_SHIM_BPFFS' });
+    await other.uninstall({ service: 'test-service' });
   });
 
   it('for pins never cover files', async () => {

@@ -53,7 +53,7 @@ export function createSandbox(): Sandbox {
     stateDir,
     openNode: async (options = {}) => keep(await openNode({ stateDir, bpffsDir, ...options })),
     openKernel: () => keep(openKernel()),
-    pins: () => filesIn(bpffsDir),
+    pins: () => filesIn(bpffsDir).filter((name) => name !== '+node'),
     blobs: () => filesIn(join(stateDir, 'store', 'blobs')),
   };
 }
