@@ -55,6 +55,20 @@ ${more}services: [{ name: probe, reference: "${service.reference}" }]
       status: 1,
       stderr: expect.stringMatching(/node\.yaml: prune: /) as string,
     });
+    // Why one fails, and the next step, a line each.
+    writeFileSync(
+      file,
+      `schemaVersion: 1
+policy: { keys: ["${service.publicKey}"] }
+services: [{ name: other, reference: "${service.reference}" }]
+`,
+    );
+    expect(await cli('apply', file)).toMatchObject({
+      status: 1,
+      stderr: expect.stringMatching(
+        /^Warning: other: the package is probe, not other\nWarning: other: "bpfship install" installs probe/m,
+      ) as string,
+    });
     writeFileSync(file, 'schemaVersion: 1\nprune: true\nservices: []\n');
     expect((await cli('apply', file)).stdout).toBe('probe: uninstall: done (0.1.0)\n');
     expect((await cli('ps', '-q')).stdout).toBe('');

@@ -105,8 +105,10 @@ async function applyByDaemon(
 }
 
 function showReport({ service, warnings = [], error }: ServiceReport, { printer }: CommandContext): void {
-  for (const line of warnings) printer.warn(`${service}: ${line}`);
-  if (error) printer.warn([`${service}: ${error.message}`, error.details, error.hint].filter(Boolean).join('\n'));
+  const failure = error === undefined ? [] : [error.message, error.details ?? '', error.hint ?? ''];
+  // A warning is one line.
+  const lines = [...warnings, ...failure.flatMap((text) => text.split('\n'))];
+  for (const line of lines.filter(Boolean)) printer.warn(`${service}: ${line.trim()}`);
 }
 
 function printReport(report: ReconcileReport, { printer }: CommandContext): void {
