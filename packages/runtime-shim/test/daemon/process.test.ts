@@ -40,9 +40,11 @@ describe.skipIf(!IS_ROOT)('the daemon’s process', () => {
     expect(await client.call('PUT', '/v1/desired', desired)).toMatchObject({ settled: true });
     await repository.tag(await repository.resolve('1.1.0'), 'stable');
     daemon.kill('SIGHUP');
-    const version = async (): Promise<string> =>
-      (await client.call<{ version: string }>('GET', '/v1/services/test-service')).version;
-    await waitFor(async () => (await version()) === '1.1.0' || undefined);
+    const isNew = async (): Promise<true | undefined> => {
+      const { version } = (await client.call('GET', '/v1/services/test-service')) as { version: string };
+      return version === '1.1.0' || undefined;
+    };
+    await waitFor(isNew);
     expect(log).toContain('"reloading"');
     daemon.kill('SIGTERM');
     expect(await ended).toEqual([0, null]);
