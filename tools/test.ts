@@ -27,6 +27,7 @@ const PACKAGES: SystemPackageName[] = [
   'cpio',
   'xz',
   'dockerRegistry',
+  'skopeo',
   'prometheusClient',
   'util',
 ];

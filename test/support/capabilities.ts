@@ -2,10 +2,20 @@ import { spawnSync } from 'node:child_process';
 import { appendFileSync, existsSync } from 'node:fs';
 import { expect, it } from 'vitest';
 import { debianArchiveProblem } from '../../tools/machine/debian-archive.ts';
+import { goProblem } from '../../tools/machine/go-program.ts';
 import { hasCommand } from '../../tools/machine/system-packages.ts';
 
 /** What a machine may lack. */
-export type Capability = 'root' | 'bpf' | 'netns' | 'qemu' | 'qemu-arm64' | 'debian-archive' | 'docker-registry';
+export type Capability =
+  | 'root'
+  | 'bpf'
+  | 'netns'
+  | 'qemu'
+  | 'qemu-arm64'
+  | 'debian-archive'
+  | 'docker-registry'
+  | 'skopeo'
+  | 'go';
 
 const isRoot = (): boolean => process.getuid?.() === 0;
 
@@ -26,6 +36,8 @@ const PROBLEMS: Record<Capability, () => string | undefined> = {
     return missing.length > 0 ? `not installed: ${missing.join(', ')}` : undefined;
   },
   'debian-archive': () => debianArchiveProblem(),
+  skopeo: () => (hasCommand('skopeo') ? undefined : 'skopeo is not installed'),
+  go: () => goProblem(),
   'docker-registry': () => (hasCommand('docker-registry') ? undefined : 'docker-registry is not installed'),
 };
 

@@ -27,15 +27,18 @@ export function bpfship(args: string[], env: Record<string, string> = {}): strin
   });
 }
 
-/** Builds, packs and signs both versions of both examples, with the real compiler, into a temporary folder. */
-export function buildSignedExamples(): SignedExamples {
+/** Builds, packs and signs versions of examples, with the real compiler, into a temporary folder. Default: both of both. */
+export function buildSignedExamples(
+  services: readonly string[] = ['exec-watch', 'xdp-guard'],
+  versions: readonly string[] = ['1.0.0', '1.1.0'],
+): SignedExamples {
   const folder = mkdtempSync(join(tmpdir(), 'bpfship-examples-'));
   const layout = (service: string): string => join(folder, service);
   const key = { private: join(folder, 'test.key'), public: join(folder, 'test.pub') };
   try {
     bpfship(['generate-key-pair', '--output-key-prefix', join(folder, 'test')]);
-    for (const service of ['exec-watch', 'xdp-guard']) {
-      for (const version of ['1.0.0', '1.1.0']) {
+    for (const service of services) {
+      for (const version of versions) {
         const project = join(ROOT, 'examples', service, version === '1.0.0' ? '1.0.0' : '');
         const objects = join(folder, 'objects', `${service}-${version}`);
         bpfship(['build', project, '--output', objects]);

@@ -74,6 +74,7 @@ export const SYSTEM_PACKAGES = {
     isPresent: () => existsSync('/usr/lib/python3/dist-packages/prometheus_client/openmetrics'),
     debian: ['python3-prometheus-client'],
   },
+  skopeo: { name: 'skopeo', isPresent: () => hasCommand('skopeo'), debian: ['skopeo'] },
   gcc: {
     name: 'gcc',
     isPresent: () => hasCommand('gcc') && existsSync('/usr/include/stdio.h'),

@@ -11,8 +11,8 @@ export interface RunningRegistry {
   close(): Promise<void>;
 }
 
-/** Starts docker-registry on a free port; everything it keeps is removed by `close`. @param auth - YAML of its `auth` section. */
-export async function startDockerRegistry(auth = '{}'): Promise<RunningRegistry> {
+/** Starts docker-registry on a free port; everything it keeps is removed by `close`. @param auth - YAML of its `auth` section. @param program - another build of it. */
+export async function startDockerRegistry(auth = '{}', program = 'docker-registry'): Promise<RunningRegistry> {
   const folder = await mkdtemp(join(tmpdir(), 'docker-registry-'));
   const port = await freePort();
   const config = join(folder, 'config.yml');
@@ -20,7 +20,7 @@ export async function startDockerRegistry(auth = '{}'): Promise<RunningRegistry>
     config,
     `version: 0.1\nlog: {level: error, accesslog: {disabled: true}}\nstorage:\n  filesystem: {rootdirectory: ${folder}/data}\n  delete: {enabled: true}\nhttp: {addr: 127.0.0.1:${port}}\nauth: ${auth}\n`,
   );
-  const child = spawn('docker-registry', ['serve', config], { stdio: 'ignore' });
+  const child = spawn(program, ['serve', config], { stdio: 'ignore' });
   const ended = new Promise<void>((resolve) => child.once('close', () => resolve()));
   const host = `127.0.0.1:${port}`;
   const close = async (): Promise<void> => {
@@ -37,7 +37,7 @@ export async function startDockerRegistry(auth = '{}'): Promise<RunningRegistry>
     await sleep(100);
   }
   await close();
-  throw new Error('docker-registry did not start');
+  throw new Error(`${program} did not start`);
 }
 
 function freePort(): Promise<number> {
