@@ -47,7 +47,8 @@ export async function activate(options: ActivateOptions): Promise<Activation> {
       () => attachPrograms({ ...options, xdp }, loaded, undoing),
       ({ programs: attached }) => ({ detail: attached.map(describeSwitch).join(', ') }),
     );
-    const warnings = [...unfilled, ...(await copyLateEntries(migrating))];
+    const lost = plan.lost.map((name) => `somebody had removed the pin of map "${name}": it begins empty`);
+    const warnings = [...lost, ...unfilled, ...(await copyLateEntries(migrating))];
     await kernel.close(loaded.id);
     return {
       programs,

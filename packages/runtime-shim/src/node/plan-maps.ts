@@ -1,3 +1,4 @@
+import { existsSync } from 'node:fs';
 import {
   type BpfObject,
   type Conversion,
@@ -23,13 +24,15 @@ export interface MapPlan {
   sizes: Record<string, number>;
   /** Copied entry by entry, before the switch. */
   copies: MapCopy[];
+  /** Those whose pins somebody removed while their programs ran: what is in them is lost. */
+  lost: string[];
 }
 
 /** Maps in which libbpf tells programs where the arguments of USDT probes lie, by numbers that each loaded object gives anew. */
 const USDT_MAPS = '__bpf_usdt_';
 
 /** Where no generation runs. */
-export const NO_MAPS: MapPlan = { reuse: {}, sizes: {}, copies: [] };
+export const NO_MAPS: MapPlan = { reuse: {}, sizes: {}, copies: [], lost: [] };
 
 /** The maps of a generation that is pinned already, as they are. */
 export async function pinnedMaps(
@@ -76,12 +79,18 @@ export async function planMaps(
   const reuse = new Map<string, string>();
   const sizes = new Map<string, number>();
   const copies: MapCopy[] = [];
+  const lost: string[] = [];
+  const isLoaded = existsSync(pins.programs(running.id));
   const streams = new Set((next.index.events ?? []).map(({ map }) => map));
   // Maps and not records: a map of a service may well be called `constructor`.
   for (const map of next.variant.maps.filter(({ name }) => !name.startsWith('.') && !name.startsWith(USDT_MAPS))) {
     const { name } = map;
     const pinned = await kernel.inspectPin(pins.map(name));
-    if (pinned?.kind !== 'map' || map.type === 'prog_array') continue;
+    if (map.type === 'prog_array') continue;
+    if (pinned?.kind !== 'map') {
+      if (isLoaded && !streams.has(name) && running.variant.maps.some((other) => other.name === name)) lost.push(name);
+      continue;
+    }
     const before = await running.mapBefore(name);
     if (before === undefined) {
       reuse.set(name, pins.map(name));
@@ -106,7 +115,7 @@ export async function planMaps(
     }
     copies.push(await planCopy({ before: { ...before, map: real }, map, next, rule, reverse, difference }));
   }
-  return { reuse: Object.fromEntries(reuse), sizes: Object.fromEntries(sizes), copies };
+  return { reuse: Object.fromEntries(reuse), sizes: Object.fromEntries(sizes), copies, lost };
 }
 
 /** The rule for a map: that of the new version; on the way back that of the running one, the other way round. */

@@ -146,8 +146,12 @@ describe.skipIf(!IS_ROOT)('a node whose pins somebody removed', () => {
     });
     await expect(node.dumpMap(SERVICE, 'counts', 1)).rejects.toMatchObject({ code: 'ERR_SHIM_PINS_MISSING' });
     const result = await node.upgrade({ ...packed.unsigned('1.0.0'), service: SERVICE });
-    expect(result.programs).toMatchObject([{ switched: 'attached' }]);
+    expect(result).toMatchObject({ programs: [{ switched: 'attached' }], warnings: [] });
     expect(await node.status(SERVICE)).toMatchObject({ state: 'attached' });
+    // A map that begins empty while its programs ran on is told.
+    rmSync(join(sandbox.bpffsDir, SERVICE, 'maps', 'counts'));
+    const { warnings } = await node.upgrade({ ...packed.unsigned('1.0.0'), service: SERVICE });
+    expect(warnings).toEqual(['somebody had removed the pin of map "counts": it begins empty']);
   });
 
   it('removes what is left', async () => {
