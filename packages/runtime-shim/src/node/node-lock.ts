@@ -12,7 +12,7 @@ const INTERVAL_MS = 50;
 /**
  * Runs an action while no other process changes the node. The lock is the kernel's (flock): it ends with its process, however that ends.
  *
- * @param options.waitMs - default 30,000.
+ * @param options.waitMs - default 30,000, by a clock that does not jump.
  * @param options.signal - ends the waiting; the action itself is not interrupted.
  * @throws {ShimError} `ERR_SHIM_LOCKED`; `ERR_SHIM_PRIVILEGE`, `ERR_SHIM_NO_SPACE` and `ERR_SHIM_STATE` where a file or pin cannot be
  * used.
@@ -25,11 +25,11 @@ export async function withNodeLock<T>(
 ): Promise<T> {
   const { waitMs = DEFAULT_WAIT_MS, signal } = options;
   const path = join(stateDir, 'lock');
-  const deadline = Date.now() + waitMs;
+  const deadline = performance.now() + waitMs;
   signal?.throwIfAborted();
   let held = await tryLock(kernel, path);
   while (held === undefined) {
-    if (Date.now() >= deadline) {
+    if (performance.now() >= deadline) {
       throw new ShimError('ERR_SHIM_LOCKED', `another bpfship works on this node (${path})`, {
         hint: `Wait for it to end, then try again. Which one it is: fuser ${path}`,
       });

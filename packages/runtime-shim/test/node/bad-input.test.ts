@@ -2,7 +2,8 @@ import { execFileSync } from 'node:child_process';
 import { createHash } from 'node:crypto';
 import { chmodSync, existsSync, mkdirSync, readFileSync, statSync, symlinkSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { describe, expect, it, onTestFinished } from 'vitest';
+import { setTimeout as sleep } from 'node:timers/promises';
+import { describe, expect, it, onTestFinished, vi } from 'vitest';
 import { copy, type Descriptor, fetchBytes, MemoryStore, pushBytes, Repository } from '@bpfship/oras-client';
 import { createRegistry } from '@bpfship/registry-dev';
 import { generateKeyPair, loadPrivateKey, signArtifact } from '@bpfship/trust';
@@ -246,8 +247,16 @@ describe.skipIf(!IS_ROOT)('two at once', () => {
     await expect(
       patient.install({ ...packed.unsigned('1.0.0'), signal: AbortSignal.timeout(1000) }),
     ).rejects.toMatchObject({ name: expect.stringMatching(/^(?:AbortError|TimeoutError)$/) as string });
+    // A clock that jumps ends no waiting.
+    const now = Date.now();
+    const clock = vi.spyOn(Date, 'now');
+    onTestFinished(() => clock.mockRestore());
+    const waiting = patient.install(packed.unsigned('1.0.0'));
+    await sleep(500);
+    clock.mockReturnValue(now + 86_400_000);
+    await sleep(200);
     await kernel.unlockFile(lock);
-    await node.install(packed.unsigned('1.0.0'));
+    expect(await waiting).toMatchObject({ generation: 1 });
   });
 });
 

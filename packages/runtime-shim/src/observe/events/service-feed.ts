@@ -102,11 +102,11 @@ export class ServiceFeed implements EventFeed {
 
   /** Takes the reader's place, or connects to who has it. */
   async open(): Promise<void> {
-    const deadline = Date.now() + ROLE_WAIT_MS;
+    const deadline = performance.now() + ROLE_WAIT_MS;
     for (;;) {
       this.#stop.signal.throwIfAborted();
       if ((await this.#takeRole()) || (await this.#connect())) return;
-      if (Date.now() > deadline) throw noReader(this.#context.service, `${this.#path}.lock`);
+      if (performance.now() > deadline) throw noReader(this.#context.service, `${this.#path}.lock`);
       await sleep(ROLE_INTERVAL_MS);
     }
   }
