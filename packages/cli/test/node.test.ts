@@ -19,6 +19,7 @@ const trusted = (): string[] => [service.reference, '--key', service.publicKey];
 /** Nothing of ours is in the kernel: the BPF file system is unmounted or holds only what the kernel puts there. */
 const expectNothingLeft = async (): Promise<void> => {
   expect(await cli('ps')).toMatchObject({ status: 0, stdout: 'No service is installed.\n' });
+  expect(await cli('restore')).toMatchObject({ status: 0, stdout: 'No service is installed.\n' });
   const left = existsSync(service.folder.file('bpffs')) ? readdirSync(service.folder.file('bpffs')) : [];
   expect(left.filter((name) => !/^(?:maps|progs)\.debug$/.test(name))).toEqual([]);
 };

@@ -1,4 +1,5 @@
 import { Command } from 'commander';
+import type { RestoredService } from '@bpfship/runtime-shim';
 import type { GetContext } from '../context.ts';
 import { errorCode } from '../exit-codes.ts';
 import { addExamples } from '../options/examples.ts';
@@ -78,13 +79,7 @@ export function createRestoreCommand(getContext: GetContext): Command {
     for (const { service, outcome, warnings } of results)
       if (outcome !== 'failed') for (const line of warnings) printer.warn(`${service}: ${line}`);
     printer.result({
-      text: results
-        .map(({ service, outcome, version, generation, error }) =>
-          error === undefined
-            ? `${service}${version === undefined ? '' : ` ${version}, generation ${generation}`}: ${outcome}`
-            : `${service}: failed: ${error.message}`,
-        )
-        .join('\n'),
+      text: results.length === 0 ? 'No service is installed.' : results.map(lineOf).join('\n'),
       data: results.map(({ error, ...result }) => ({
         ...result,
         ...(error === undefined ? {} : { error: { code: errorCode(error), message: error.message } }),
@@ -94,6 +89,11 @@ export function createRestoreCommand(getContext: GetContext): Command {
     const failed = results.find(({ error }) => error !== undefined);
     if (failed?.error) throw failed.error;
   });
+}
+
+function lineOf({ service, outcome, version, generation, error }: RestoredService): string {
+  if (error !== undefined) return `${service}: failed: ${error.message}`;
+  return `${service}${version === undefined ? '' : ` ${version}, generation ${generation}`}: ${outcome}`;
 }
 
 /** `bpfship uninstall SERVICE` */
