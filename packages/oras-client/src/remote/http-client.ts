@@ -117,6 +117,8 @@ export class HttpClient {
         ...request.headers,
       },
       body: body === undefined ? null : body instanceof Uint8Array ? body : asReadable(body),
+      // undici would close the connection after each HEAD, for servers that send a body with it: those harm themselves.
+      reset: false,
       ...(signal ? { signal } : {}),
     });
     this.#showWarnings(response.headers['warning']);
