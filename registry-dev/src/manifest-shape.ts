@@ -1,3 +1,4 @@
+import type { Behaviour } from './behaviour.ts';
 import { isDigest } from './names.ts';
 import { RegistryProblem } from './registry-problem.ts';
 
@@ -7,6 +8,8 @@ export interface ManifestShape {
   annotations: Record<string, string> | undefined;
   /** Digests of the config and layers, without those of layers that are kept elsewhere. */
   blobs: string[];
+  /** Digests of the manifests of an index. */
+  children: string[];
   subject: string | undefined;
 }
 
@@ -28,7 +31,7 @@ export function parseManifest(bytes: Uint8Array, mediaType: string): ManifestSha
   if (layers !== undefined && manifests !== undefined) throw invalid('both layers and manifests');
   if (!Array.isArray(layers) && !Array.isArray(manifests)) throw invalid('neither layers nor manifests');
   // Children of an index may come later, or never: sparse indexes are allowed.
-  for (const child of Array.isArray(manifests) ? manifests : []) digestOf(child);
+  const children = Array.isArray(manifests) ? manifests.map(digestOf) : [];
   const parts: unknown[] = Array.isArray(layers) ? [config, ...layers] : [];
   const blobs = parts.flatMap((part) => (isObject(part) && part['urls'] !== undefined ? [] : [digestOf(part)]));
   const type = artifactType ?? (isObject(config) ? config['mediaType'] : undefined);
@@ -37,6 +40,7 @@ export function parseManifest(bytes: Uint8Array, mediaType: string): ManifestSha
     artifactType: type,
     annotations: parseAnnotations(annotations),
     blobs,
+    children,
     subject: subject === undefined || subject === null ? undefined : digestOf(subject),
   };
 }
@@ -79,4 +83,28 @@ function isObject(value: unknown): value is Record<string, unknown> {
 
 function invalid(why: string): RegistryProblem {
   return new RegistryProblem('MANIFEST_INVALID', why);
+}
+
+/** Types that registries of images know. */
+const IMAGE_TYPES = new Set([
+  'application/vnd.oci.image.config.v1+json',
+  'application/vnd.docker.container.image.v1+json',
+  'application/vnd.cncf.helm.config.v1+json',
+]);
+const DESCRIPTOR_FIELDS = new Set(['mediaType', 'digest', 'size']);
+
+/** Refuses what some registries refuse. @throws {RegistryProblem} `MANIFEST_INVALID` as GitLab, `UNSUPPORTED` as ECR. */
+export function requireAcceptable(bytes: Uint8Array, { artifactTypes, strictDescriptors }: Behaviour): void {
+  if (artifactTypes !== 'images' && !strictDescriptors) return;
+  const { artifactType, config, subject } = parseObject(bytes);
+  const types = [artifactType, isObject(config) ? config['mediaType'] : undefined].filter((type) => type !== undefined);
+  const unknown = types.find((type) => typeof type !== 'string' || !IMAGE_TYPES.has(type));
+  if (artifactTypes === 'images' && unknown !== undefined)
+    throw new RegistryProblem('MANIFEST_INVALID', `manifest invalid: unknown media type: ${JSON.stringify(unknown)}`);
+  const fields = [config, subject].filter(isObject).flatMap((descriptor) => Object.keys(descriptor));
+  if (strictDescriptors && fields.some((field) => !DESCRIPTOR_FIELDS.has(field)))
+    throw new RegistryProblem(
+      'UNSUPPORTED',
+      'Invalid parameter at ‘ImageManifest’ failed to satisfy constraint: ‘Invalid JSON syntax’',
+    );
 }

@@ -1,13 +1,13 @@
 import type { IncomingHttpHeaders } from 'node:http';
 import { RegistryProblem } from './registry-problem.ts';
-import { uploadPath, uploadRange } from './responses.ts';
+import { uploadPath, uploadRange } from './reply.ts';
 
 /**
  * Chunks arrive in order (distribution-spec, "Pushing a blob in chunks"); where they do not, the answer says what is there.
  *
  * @throws {RegistryProblem} `RANGE_INVALID`.
  */
-export function checkContentRange(
+export function requireChunkRange(
   headers: IncomingHttpHeaders,
   repository: string,
   { id, size }: { id: string; size: number },

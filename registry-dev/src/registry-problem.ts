@@ -14,6 +14,8 @@ export type ProblemCode =
   | 'DENIED'
   | 'UNSUPPORTED'
   | 'RANGE_INVALID'
+  | 'TOOMANYREQUESTS'
+  | 'UNAVAILABLE'
   | 'NO_SPACE';
 
 const STATUS: Readonly<Record<ProblemCode, number>> = {
@@ -31,6 +33,8 @@ const STATUS: Readonly<Record<ProblemCode, number>> = {
   DENIED: 403,
   UNSUPPORTED: 405,
   RANGE_INVALID: 416,
+  TOOMANYREQUESTS: 429,
+  UNAVAILABLE: 503,
   NO_SPACE: 507,
 };
 
@@ -41,10 +45,14 @@ export class RegistryProblem extends Error {
   readonly status: number;
   readonly headers: Record<string, string>;
 
-  constructor(code: ProblemCode, message: string, headers: Record<string, string> = {}) {
+  /** What the answer says under `detail`, e.g. the digest that is missing. */
+  readonly detail: string | undefined;
+
+  constructor(code: ProblemCode, message: string, headers: Record<string, string> = {}, detail?: string) {
     super(message);
     this.code = code;
     this.status = STATUS[code];
     this.headers = headers;
+    this.detail = detail;
   }
 }
