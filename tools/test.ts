@@ -3,6 +3,7 @@ import { randomUUID } from 'node:crypto';
 import { chmodSync, mkdirSync, mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { fetchConformanceSuite } from './machine/conformance-suite.ts';
 import { debianArchiveProblem } from './machine/debian-archive.ts';
 import { ARM64_SERIES, fetchKernel, KERNEL_SERIES } from './machine/kernels.ts';
 import { fetchPeer } from './machine/peers.ts';
@@ -28,6 +29,7 @@ const PACKAGES: SystemPackageName[] = [
   'xz',
   'dockerRegistry',
   'skopeo',
+  'go',
   'prometheusClient',
   'util',
 ];
@@ -43,6 +45,7 @@ function prepare(kernels: readonly string[], arm64: boolean): void {
   } catch (error) {
     say((error as Error).message);
   }
+  attempt('the OCI conformance suite', fetchConformanceSuite);
   const problem = debianArchiveProblem();
   if (problem !== undefined) {
     say(`Debian’s other suites are out of reach: ${problem}`);

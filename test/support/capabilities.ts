@@ -1,6 +1,7 @@
 import { spawnSync } from 'node:child_process';
 import { appendFileSync, existsSync } from 'node:fs';
 import { expect, it } from 'vitest';
+import { conformanceSuiteProblem } from '../../tools/machine/conformance-suite.ts';
 import { debianArchiveProblem } from '../../tools/machine/debian-archive.ts';
 import { goProblem } from '../../tools/machine/go-program.ts';
 import { hasCommand } from '../../tools/machine/system-packages.ts';
@@ -15,7 +16,8 @@ export type Capability =
   | 'debian-archive'
   | 'docker-registry'
   | 'skopeo'
-  | 'go';
+  | 'go'
+  | 'oci-conformance';
 
 const isRoot = (): boolean => process.getuid?.() === 0;
 
@@ -38,6 +40,7 @@ const PROBLEMS: Record<Capability, () => string | undefined> = {
   'debian-archive': () => debianArchiveProblem(),
   skopeo: () => (hasCommand('skopeo') ? undefined : 'skopeo is not installed'),
   go: () => goProblem(),
+  'oci-conformance': () => conformanceSuiteProblem(),
   'docker-registry': () => (hasCommand('docker-registry') ? undefined : 'docker-registry is not installed'),
 };
 

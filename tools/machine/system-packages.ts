@@ -1,6 +1,7 @@
 import { spawnSync } from 'node:child_process';
 import { existsSync, readdirSync, readFileSync, statSync } from 'node:fs';
 import { release } from 'node:os';
+import { findGo } from './conformance-suite.ts';
 
 /** Something that the demonstration or the tests need of the machine. */
 export interface SystemPackage {
@@ -69,6 +70,7 @@ export const SYSTEM_PACKAGES = {
     isPresent: () => hasCommand('docker-registry'),
     debian: ['docker-registry'],
   },
+  go: { name: 'go', isPresent: () => findGo() !== undefined, debian: ['golang-go'] },
   prometheusClient: {
     name: 'prometheus_client for Python',
     isPresent: () => existsSync('/usr/lib/python3/dist-packages/prometheus_client/openmetrics'),
