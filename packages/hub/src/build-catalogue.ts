@@ -1,12 +1,13 @@
 import {
-  ARTIFACT_TYPE_SERVICE,
   type Catalogue,
   type CatalogueEntry,
   checkPackage,
   DocumentError,
-  MAX_BTF_INDEX_SIZE,
+  indexBlob,
+  isServiceManifest,
+  MAX_INDEX_BLOB_SIZE,
   MEDIA_TYPE_CATALOGUE,
-  parseBtfIndex,
+  parseIndexBlob,
   parseServiceManifest,
 } from '@bpfship/media-types';
 import {
@@ -87,11 +88,10 @@ async function readRepository(
   }
   for (const { tags, descriptor, bytes } of byDigest.values()) {
     try {
-      if (!isManifest(descriptor) || parseManifest(bytes, descriptor).artifactType !== ARTIFACT_TYPE_SERVICE) continue;
+      if (!isManifest(descriptor) || !isServiceManifest(parseManifest(bytes, descriptor))) continue;
       const manifest = parseServiceManifest(bytes);
-      const index = parseBtfIndex(
-        await fetchBytes(repository, manifest.config, { maxBytes: MAX_BTF_INDEX_SIZE, signal }),
-      );
+      const blob = await fetchBytes(repository, indexBlob(manifest), { maxBytes: MAX_INDEX_BLOB_SIZE, signal });
+      const index = parseIndexBlob(manifest, blob);
       checkPackage(manifest, index);
       const signers = await signersOf(repository, descriptor);
       entries.push(catalogueEntry({ repository: location, tags, digest: descriptor.digest, manifest, index, signers }));

@@ -1,5 +1,5 @@
 import type { BtfIndex, CatalogueEntry, CatalogueVariant, ServiceManifest, Variant } from '@bpfship/media-types';
-import { isKnownRequirement } from '@bpfship/media-types';
+import { isKnownRequirement, serviceLayers } from '@bpfship/media-types';
 
 /** Where and how a package was found. */
 export interface FoundPackage {
@@ -22,7 +22,7 @@ export function catalogueEntry({ repository, tags, digest, manifest, index, sign
     repository,
     tags: [...tags].sort(),
     digest,
-    size: manifest.layers.reduce((sum, layer) => sum + layer.size, 0),
+    size: serviceLayers(manifest).reduce((sum, layer) => sum + layer.size, 0),
     ...(index.description === undefined ? {} : { description: index.description }),
     ...(index.licenses === undefined ? {} : { licenses: index.licenses }),
     ...(index.source === undefined ? {} : { source: index.source }),

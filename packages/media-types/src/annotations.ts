@@ -19,3 +19,7 @@ export const ANNOTATION_SERVICE_NAME = 'vnd.ebpf.service.name';
 export const ANNOTATION_VARIANT = 'vnd.ebpf.service.variant';
 /** On a layer: the CPU architecture of its variant; absent where any architecture of the byte order will do. */
 export const ANNOTATION_ARCHITECTURE = 'vnd.ebpf.service.architecture';
+/** On a manifest in the compatible form: what its `artifactType` would be (spec/compatible-form.md). */
+export const ANNOTATION_ARTIFACT_TYPE = 'vnd.ebpf.service.artifact-type';
+/** On a layer of a manifest in the compatible form: what the content's media type is. */
+export const ANNOTATION_MEDIA_TYPE = 'vnd.ebpf.service.media-type';

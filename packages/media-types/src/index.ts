@@ -68,11 +68,18 @@ export { type DocumentKind, parseDocument } from './parse-document.ts';
 export * from './primitives.ts';
 export * from './requirement.ts';
 export { RequirementSchema } from './requirement-schema.ts';
+export * from './compatible-form.ts';
+export { readSingleFile, tarSingleFile } from './single-file-tar.ts';
 export {
   checkPackage,
+  indexBlob,
+  isServiceManifest,
+  MAX_INDEX_BLOB_SIZE,
+  parseIndexBlob,
   parseServiceManifest,
   type ServiceDescriptor,
   type ServiceManifest,
+  serviceLayers,
   ServiceManifestSchema,
   variantLayer,
 } from './service-manifest.ts';

@@ -6,6 +6,8 @@
 export const MAX_MANIFEST_SIZE: number = 4 * 1024 * 1024;
 /** A BTF index. A typical one is under 10 KB. */
 export const MAX_BTF_INDEX_SIZE: number = 4 * 1024 * 1024;
+/** What a tar of one file has besides the file: its header, and zeros up to the 20 blocks that some programs write at a time. */
+export const MAX_TAR_OVERHEAD: number = 16 * 1024;
 /** A compressed variant layer. */
 export const MAX_VARIANT_LAYER_SIZE: number = 64 * 1024 * 1024;
 /** All files of a variant layer, unpacked. */

@@ -32,6 +32,14 @@ export const MEDIA_TYPE_CATALOGUE = 'application/vnd.ebpf.service.catalogue.v1+j
 export const MEDIA_TYPE_KERNEL_FACTS = 'application/vnd.ebpf.kernel-facts.v1+json';
 /** OCI image manifest (image-spec manifest.md). */
 export const MEDIA_TYPE_OCI_MANIFEST = 'application/vnd.oci.image.manifest.v1+json';
+/** Configuration of a container image (image-spec config.md): the config blob of the compatible form. */
+export const MEDIA_TYPE_IMAGE_CONFIG = 'application/vnd.oci.image.config.v1+json';
+/** Layer of a container image (image-spec layer.md): a tar, not compressed. */
+export const MEDIA_TYPE_IMAGE_LAYER = 'application/vnd.oci.image.layer.v1.tar';
+/** Layer of a container image: a gzip-compressed tar. */
+export const MEDIA_TYPE_IMAGE_LAYER_GZIP = 'application/vnd.oci.image.layer.v1.tar+gzip';
+/** Layer of a container image: a zstd-compressed tar. */
+export const MEDIA_TYPE_IMAGE_LAYER_ZSTD = 'application/vnd.oci.image.layer.v1.tar+zstd';
 /** Media type and `artifactType` of a Sigstore bundle, version 0.3. */
 export const MEDIA_TYPE_SIGSTORE_BUNDLE = 'application/vnd.dev.sigstore.bundle.v0.3+json';
 /** The in-toto predicate type of a signature over an artifact, shared with cosign. */

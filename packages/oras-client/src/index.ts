@@ -38,7 +38,18 @@ export * from './descriptor.ts';
 export { digestOf, parseDigest, verifyBytes } from './digest.ts';
 export { isNotFound, OciError, type OciErrorCode, type OciErrorDetails } from './errors.ts';
 export { type OpenedTarget, openTarget, type OpenTargetOptions, requireReference } from './open-target.ts';
-export { buildManifest, packManifest, type PackOptions, pushBytes } from './pack.ts';
+export {
+  ANNOTATION_CREATED,
+  type BuiltManifest,
+  buildManifest,
+  MEDIA_TYPE_UNKNOWN_CONFIG,
+  packIndex,
+  type PackIndexOptions,
+  packManifest,
+  type PackManifestVersion,
+  type PackOptions,
+  pushBytes,
+} from './pack.ts';
 export { formatReference, isLoopback, parseLayoutReference, parseReference, type Reference } from './reference.ts';
 export { type SharedConnections, shareConnections } from './remote/connections.ts';
 export type { RemoteOptions, RequestEvent } from './remote/options.ts';

@@ -1,4 +1,12 @@
-import { fetchBytes, MemoryStore, parseManifest, Repository } from '@bpfship/oras-client';
+import {
+  digestOf,
+  fetchBytes,
+  MemoryStore,
+  packManifest,
+  parseManifest,
+  pushBytes,
+  Repository,
+} from '@bpfship/oras-client';
 import type { Descriptor, Manifest } from '@bpfship/oras-client';
 import { describe, expect, it } from 'vitest';
 import { startDockerRegistry } from '../../oras-client/test/docker-registry.ts';
@@ -59,6 +67,48 @@ describe('signArtifact', () => {
       subject: [{ digest: { sha256: subject.digest.slice(7) }, annotations: {} }],
       predicateType: SIGNATURE,
       predicate: {},
+    });
+  });
+
+  it('writes the compatible form for a package in the compatible form, and finds it there again', async () => {
+    const target = new MemoryStore();
+    const config = await pushBytes(target, 'application/vnd.oci.image.config.v1+json', Buffer.from('{}'));
+    const annotations = { 'vnd.ebpf.service.artifact-type': 'application/vnd.ebpf.service.v1' };
+    const subject = await packManifest(target, { config, annotations });
+    const { descriptor } = await signArtifact({ target, subject, key: signing(key) });
+    const manifest = parseManifest(await fetchBytes(target, descriptor), descriptor) as Manifest;
+    expect(manifest).toMatchObject({
+      config: { mediaType: 'application/vnd.oci.image.config.v1+json' },
+      layers: [
+        {
+          mediaType: 'application/vnd.oci.image.layer.v1.tar',
+          annotations: { 'vnd.ebpf.service.media-type': BUNDLE },
+        },
+      ],
+      subject: { digest: subject.digest },
+      annotations: { 'vnd.ebpf.service.artifact-type': BUNDLE, 'dev.sigstore.bundle.predicateType': SIGNATURE },
+    });
+    expect(manifest.artifactType).toBeUndefined();
+    const { bundle, bundleDigest } = await verifyArtifact({ target, subject, policy });
+    expect(JSON.parse(Buffer.from(bundle).toString())).toMatchObject({ mediaType: BUNDLE });
+    expect(bundleDigest).toBe(digestOf(bundle));
+    expect(await signArtifact({ target, subject, key: signing(key) })).toMatchObject({ existing: true });
+  });
+
+  it('of which a layer that is no tar of one bundle is none', async () => {
+    const target = new MemoryStore();
+    const subject = await makeArtifact(target);
+    const config = await pushBytes(target, 'application/vnd.oci.image.config.v1+json', Buffer.from('{}'));
+    const bundle = Buffer.from(JSON.stringify(bundleFor(key, subject)));
+    const layer = {
+      ...(await pushBytes(target, 'application/vnd.oci.image.layer.v1.tar', bundle)),
+      annotations: { 'vnd.ebpf.service.media-type': BUNDLE },
+    };
+    const annotations = { 'vnd.ebpf.service.artifact-type': BUNDLE };
+    await packManifest(target, { config, layers: [layer], subject, annotations });
+    await expect(verifyArtifact({ target, subject, policy })).rejects.toMatchObject({
+      code: 'ERR_TRUST_NO_SIGNATURE',
+      candidates: [{ outcome: 'ignored', reason: expect.stringMatching(/^holds no bundle: it is no /) }],
     });
   });
 

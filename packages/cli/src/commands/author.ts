@@ -102,6 +102,13 @@ export function createBuildCommand(getContext: GetContext): Command {
   });
 }
 
+interface PackValues {
+  output: string;
+  tag?: string;
+  objects?: string;
+  compat?: boolean;
+}
+
 /** `bpfship pack [PROJECT]` */
 export function createPackCommand(getContext: GetContext): Command {
   const command = new Command('pack')
@@ -112,19 +119,28 @@ export function createPackCommand(getContext: GetContext): Command {
     .argument('[project]', 'folder with an ebpf-service.yaml, or the file itself', '.')
     .requiredOption('-o, --output <folder>', 'OCI layout folder to write into')
     .option('--tag <tag>', 'tag in that folder (default: the version)')
-    .option('--objects <folder>', 'where the objects are (default: build in the project’s folder)');
+    .option('--objects <folder>', 'where the objects are (default: build in the project’s folder)')
+    .option(
+      '--compat',
+      'for registries that refuse artifacts (GitLab, older Quay and Artifactory): a package that looks like a container image, with a digest and signatures of its own',
+    );
   addExamples(command, [
     ['Pack the current folder’s service', 'bpfship pack --output build/my-service'],
     ['One of the examples', 'bpfship pack examples/exec-watch --output build/exec-watch'],
+    ['For a registry that refuses artifacts', 'bpfship pack --compat --output build/my-service'],
     ['Then look at it', 'bpfship inspect --oci-layout build/exec-watch:1.1.0'],
   ]);
-  return command.action(async (path: string, values: { output: string; tag?: string; objects?: string }) => {
+  return command.action(async (path: string, values: PackValues) => {
     const { printer, signal } = getContext();
     const project = await readProject(path);
     const built = await readBuild(project, values.objects === undefined ? {} : { outDir: values.objects });
     const store = await OciLayoutStore.open(values.output, { create: true });
     const tag = values.tag ?? defaultTag(project.version);
-    const descriptor = await packProject(project, built, store, { tag, signal });
+    const descriptor = await packProject(project, built, store, {
+      tag,
+      signal,
+      form: values.compat ? 'compatible' : 'standard',
+    });
     printer.result({
       text: `Packed ${project.name} ${project.version} into ${values.output}:${tag}\nDigest: ${descriptor.digest}`,
       data: {

@@ -5,9 +5,10 @@ import { explanationRows, type KernelFacts } from '@bpfship/portability';
 import {
   type BtfIndex,
   type Evidence,
-  MAX_BTF_INDEX_SIZE,
-  parseBtfIndex,
+  indexBlob,
+  MAX_INDEX_BLOB_SIZE,
   parseEvidence,
+  parseIndexBlob,
   parseServiceManifest,
 } from '@bpfship/media-types';
 import { fetchBytes, fetchReference, requireReference } from '@bpfship/oras-client';
@@ -79,9 +80,8 @@ export function createCheckCommand(getContext: GetContext): Command {
     const { evidence, warnings } = await findEvidence({ target, subject: descriptor, policy, signal });
     for (const warning of warnings) context.printer.warn(warning);
     for (const file of values.evidence ?? []) evidence.push(parseEvidence(await readTextFile(file)));
-    const index = parseBtfIndex(
-      await fetchBytes(opened.target, manifest.config, { maxBytes: MAX_BTF_INDEX_SIZE, signal: context.signal }),
-    );
+    const blob = await fetchBytes(target, indexBlob(manifest), { maxBytes: MAX_INDEX_BLOB_SIZE, signal });
+    const index = parseIndexBlob(manifest, blob);
     const supplement = async (facts: KernelFacts): Promise<Uint8Array | undefined> => {
       const trust = policy ? { policy } : { allowUnsigned: true as const };
       const search = await findSupplement({ target, subject: descriptor, facts, ...trust, signal });

@@ -4,6 +4,7 @@ import type { GetContext } from '../context.ts';
 import { addExamples } from '../options/examples.ts';
 import { wholeNumber } from '../options/numbers.ts';
 import { addRegistryOptions, openReference, type RegistryOptionValues } from '../options/registry-options.ts';
+import { suggestingCompat } from '../suggest-compat.ts';
 import { createProgress } from '../terminal/progress.ts';
 import { isInteractive } from '../terminal/streams.ts';
 
@@ -54,17 +55,13 @@ export function createCopyCommand(getContext: GetContext): Command {
     });
     try {
       const reference = requireReference(source);
-      const descriptor = await copy(
-        source.target,
-        reference,
-        destination.target,
-        destination.reference ?? tagOf(reference),
-        {
+      const descriptor = await suggestingCompat({ target: source.target, reference }, () =>
+        copy(source.target, reference, destination.target, destination.reference ?? tagOf(reference), {
           concurrency: values.concurrency,
           withReferrers: values.recursive,
           onProgress: progress.onProgress,
           signal,
-        },
+        }),
       );
       printer.result({
         text: `Copied ${source.display} => ${destination.display}\nDigest: ${descriptor.digest}`,

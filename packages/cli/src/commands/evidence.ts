@@ -5,10 +5,11 @@ import {
   canonicalJson,
   checkPackage,
   type Evidence,
-  MAX_BTF_INDEX_SIZE,
+  indexBlob,
+  MAX_INDEX_BLOB_SIZE,
   MAX_VARIANT_LAYER_SIZE,
-  parseBtfIndex,
   parseEvidence,
+  parseIndexBlob,
   parseServiceManifest,
   type ServiceManifest,
   variantLayer,
@@ -87,7 +88,8 @@ async function recordHere(
   { by, attach = false }: Values,
   { signal }: CommandContext,
 ): Promise<Evidence> {
-  const index = parseBtfIndex(await fetchBytes(target, manifest.config, { maxBytes: MAX_BTF_INDEX_SIZE, signal }));
+  const blob = await fetchBytes(target, indexBlob(manifest), { maxBytes: MAX_INDEX_BLOB_SIZE, signal });
+  const index = parseIndexBlob(manifest, blob);
   checkPackage(manifest, index);
   const read = await readFactsFor(index);
   await using kernel = openKernel();

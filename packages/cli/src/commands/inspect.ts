@@ -1,6 +1,12 @@
 import { Command } from 'commander';
 import { inspectPackage, type InspectedPackage, type PackageNode } from '@bpfship/devkit';
-import { isKnownRequirement, type Requirement, type Variant } from '@bpfship/media-types';
+import {
+  compatibleArtifactType,
+  isCompatibleForm,
+  isKnownRequirement,
+  type Requirement,
+  type Variant,
+} from '@bpfship/media-types';
 import { requireReference } from '@bpfship/oras-client';
 import type { GetContext } from '../context.ts';
 import { addExamples } from '../options/examples.ts';
@@ -33,7 +39,7 @@ export function createInspectCommand(getContext: GetContext): Command {
         mediaType: descriptor.mediaType,
         digest: descriptor.digest,
         size: descriptor.size,
-        artifactType: manifest.artifactType,
+        artifactType: manifest.artifactType ?? compatibleArtifactType(manifest),
         totalSize,
         manifest,
         index,
@@ -43,13 +49,17 @@ export function createInspectCommand(getContext: GetContext): Command {
   });
 }
 
-function describe(display: string, { descriptor, index, tree, totalSize, variants }: InspectedPackage): string {
+function describe(
+  display: string,
+  { descriptor, manifest, index, tree, totalSize, variants }: InspectedPackage,
+): string {
   const layers = new Map(variants.map(({ variant, layerSize }) => [variant, layerSize]));
   return [
     `${index.name} ${index.version}${index.licenses === undefined ? '' : ` (${index.licenses})`}`,
     ...(index.description === undefined ? [] : [index.description]),
     `Reference: ${display}`,
     `Digest: ${descriptor.digest}`,
+    ...(isCompatibleForm(manifest) ? ['Form: compatible, as a container image (packed with --compat)'] : []),
     `Size: ${formatBytes(totalSize)} in all`,
     '',
     `manifest ${shortDigest(descriptor.digest)} (${formatBytes(descriptor.size)})`,

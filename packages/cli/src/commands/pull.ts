@@ -1,5 +1,5 @@
 import { Command } from 'commander';
-import { ANNOTATION_VARIANT, parseServiceManifest } from '@bpfship/media-types';
+import { ANNOTATION_VARIANT, parseServiceManifest, serviceLayers } from '@bpfship/media-types';
 import { fetchReference, requireReference } from '@bpfship/oras-client';
 import { CliError } from '../cli-error.ts';
 import type { GetContext } from '../context.ts';
@@ -37,11 +37,12 @@ export function createPullCommand(getContext: GetContext): Command {
       signal: context.signal,
     });
     const manifest = parseServiceManifest(bytes);
-    const layers = manifest.layers.filter(
+    const all = serviceLayers(manifest);
+    const layers = all.filter(
       ({ annotations }) => values.variant === undefined || annotations?.[ANNOTATION_VARIANT] === values.variant,
     );
     if (layers.length === 0) {
-      const names = manifest.layers.map(({ annotations }) => annotations?.[ANNOTATION_VARIANT]).filter(Boolean);
+      const names = all.map(({ annotations }) => annotations?.[ANNOTATION_VARIANT]).filter(Boolean);
       throw new CliError(
         'ERR_CLI_NOT_FOUND',
         `${opened.display} has no variant "${values.variant}"`,

@@ -4,6 +4,7 @@ import type { GetContext } from '../context.ts';
 import { addExamples } from '../options/examples.ts';
 import { wholeNumber } from '../options/numbers.ts';
 import { addRegistryOptions, openReference, type RegistryOptionValues } from '../options/registry-options.ts';
+import { suggestingCompat } from '../suggest-compat.ts';
 import { createProgress } from '../terminal/progress.ts';
 import { isInteractive } from '../terminal/streams.ts';
 
@@ -34,17 +35,14 @@ export function createPushCommand(getContext: GetContext): Command {
         words: { doing: 'Pushing', done: 'Pushed' },
       });
       try {
-        const descriptor = await copy(
-          source.target,
-          requireReference(source),
-          destination.target,
-          requireReference(destination),
-          {
+        const [from, to] = [requireReference(source), requireReference(destination)];
+        const descriptor = await suggestingCompat({ target: source.target, reference: from }, () =>
+          copy(source.target, from, destination.target, to, {
             concurrency: values.concurrency,
             withReferrers: true,
             onProgress: progress.onProgress,
             signal,
-          },
+          }),
         );
         const digestReference = `${destination.location}@${descriptor.digest}`;
         printer.result({

@@ -2,7 +2,13 @@ import { readFile } from 'node:fs/promises';
 import { dirname, resolve } from 'node:path';
 import { Command } from 'commander';
 import { type KernelToSupplement, packSupplement } from '@bpfship/devkit';
-import { MAX_BTF_INDEX_SIZE, type NearKernels, parseBtfIndex, parseServiceManifest } from '@bpfship/media-types';
+import {
+  indexBlob,
+  MAX_INDEX_BLOB_SIZE,
+  type NearKernels,
+  parseIndexBlob,
+  parseServiceManifest,
+} from '@bpfship/media-types';
 import { fetchBytes, fetchReference, requireReference } from '@bpfship/oras-client';
 import { signArtifact } from '@bpfship/trust';
 import { CliError } from '../cli-error.ts';
@@ -51,7 +57,8 @@ export function createSupplementCommand(getContext: GetContext): Command {
     const { signal } = context;
     const { descriptor: subject, bytes } = await fetchReference(target, requireReference(opened), { signal });
     const manifest = parseServiceManifest(bytes);
-    const index = parseBtfIndex(await fetchBytes(target, manifest.config, { maxBytes: MAX_BTF_INDEX_SIZE, signal }));
+    const blob = await fetchBytes(target, indexBlob(manifest), { maxBytes: MAX_INDEX_BLOB_SIZE, signal });
+    const index = parseIndexBlob(manifest, blob);
     const packed = await packSupplement({ target, subject, index, kernels, signal });
     if (values.key === undefined) {
       context.printer.warn('the supplement is not signed; nodes with a policy will leave it out (--key)');

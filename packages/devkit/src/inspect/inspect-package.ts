@@ -3,13 +3,15 @@ import {
   ANNOTATION_TITLE,
   ANNOTATION_VARIANT,
   type BtfIndex,
-  MAX_BTF_INDEX_SIZE,
+  MAX_INDEX_BLOB_SIZE,
   MAX_MANIFEST_SIZE,
   type ServiceManifest,
   type Variant,
   checkPackage,
-  parseBtfIndex,
+  indexBlob,
+  parseIndexBlob,
   parseServiceManifest,
+  serviceLayers,
 } from '@bpfship/media-types';
 import { type Descriptor, type ReadOnlyTarget, fetchBytes, fetchReference } from '@bpfship/oras-client';
 
@@ -68,10 +70,12 @@ export async function inspectPackage(
           bytes: await fetchBytes(target, reference, { ...options, maxBytes: MAX_MANIFEST_SIZE }),
         };
   const manifest = parseServiceManifest(bytes);
-  const config = await fetchBytes(target, manifest.config, { ...options, maxBytes: MAX_BTF_INDEX_SIZE });
-  const index = parseBtfIndex(config);
+  const indexDescriptor = indexBlob(manifest);
+  const blob = await fetchBytes(target, indexDescriptor, { ...options, maxBytes: MAX_INDEX_BLOB_SIZE });
+  const index = parseIndexBlob(manifest, blob);
   checkPackage(manifest, index);
-  const blobs = [manifest.config, ...manifest.layers];
+  const layers = serviceLayers(manifest);
+  const blobs = [indexDescriptor, ...layers];
   return {
     descriptor,
     manifest,
@@ -80,7 +84,7 @@ export async function inspectPackage(
     tree: blobs.map(describeNode),
     variants: index.variants.map((variant) => ({
       variant,
-      layerSize: manifest.layers.find(({ digest }) => digest === variant.layer)?.size ?? 0,
+      layerSize: layers.find(({ digest }) => digest === variant.layer)?.size ?? 0,
       requirementCounts: countKinds(variant),
     })),
   };

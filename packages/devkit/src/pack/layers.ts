@@ -19,6 +19,15 @@ export interface PackedLayer {
   bytes: Uint8Array;
 }
 
+/** What a form makes of index and layers. */
+export interface PackedParts {
+  artifactType?: string;
+  config: PackedLayer;
+  layers: PackedLayer[];
+  /** Of the manifest, besides those that every form has. */
+  annotations: Record<string, string>;
+}
+
 /** Bound on a file of the documentation layer, in bytes. */
 const MAX_DOC_SIZE: number = 1024 * 1024;
 
@@ -76,8 +85,12 @@ function docError(project: Project, file: string, message: string): DevkitError 
 }
 
 /** A service name may hold slashes; a title is a file name. */
-function layerTitle({ name, version }: Pick<BuiltProject, 'name' | 'version'>, what: string): string {
-  return `${name.replaceAll('/', '-')}-${version}-${what}.tar.gz`;
+export function layerTitle(
+  { name, version }: Pick<BuiltProject, 'name' | 'version'>,
+  what: string,
+  suffix = 'tar.gz',
+): string {
+  return `${name.replaceAll('/', '-')}-${version}-${what}.${suffix}`;
 }
 
 function describe(bytes: Uint8Array, mediaType: string, annotations: Record<string, string>): Descriptor {

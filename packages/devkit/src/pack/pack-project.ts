@@ -7,19 +7,26 @@ import {
   ARTIFACT_TYPE_SERVICE,
   MEDIA_TYPE_BTF_INDEX,
   MEDIA_TYPE_OCI_MANIFEST,
+  type BtfIndex,
   canonicalJsonBytes,
-  shareParts,
 } from '@bpfship/media-types';
-import { type Descriptor, type Storage, type Tagger, buildManifest, pushBytes } from '@bpfship/oras-client';
+import { type Descriptor, type Storage, type Tagger, buildManifest, digestOf, pushBytes } from '@bpfship/oras-client';
 import type { BuiltProject } from '../build/built-project.ts';
 import { deriveIndex } from '../index/derive-index.ts';
 import type { Project } from '../project/project.ts';
-import { type PackedLayer, packDocsLayer, packVariantLayers } from './layers.ts';
+import { indexBytes } from './index-bytes.ts';
+import { packCompatibleParts } from './compatible-parts.ts';
+import { type PackedLayer, type PackedParts, packDocsLayer, packVariantLayers } from './layers.ts';
 
 /** How to pack. */
 export interface PackProjectOptions {
   /** Default: the version, with `_` for `+`, which tags cannot hold. */
   tag?: string;
+  /**
+   * `compatible`: as a container image would look, for registries that refuse other types (spec/compatible-form.md). It is another package,
+   * with a digest and signatures of its own. Default: `standard`.
+   */
+  form?: 'standard' | 'compatible';
   signal?: AbortSignal;
 }
 
@@ -45,21 +52,34 @@ export async function packProject(
     variants.map(({ descriptor }) => descriptor.digest),
   );
   const layers = withoutRepeats(docs === undefined ? variants : [...variants, docs]);
-  for (const { descriptor, bytes } of layers) {
+  const parts =
+    options.form === 'compatible' ? packCompatibleParts(project, index, layers) : standardParts(index, layers);
+  const annotations = { ...manifestAnnotations(project), ...parts.annotations };
+  for (const { descriptor, bytes } of [parts.config, ...parts.layers]) {
     if (!(await target.exists(descriptor, options))) await target.push(descriptor, bytes, options);
   }
-  const config = await pushBytes(target, MEDIA_TYPE_BTF_INDEX, canonicalJsonBytes(shareParts(index)), options);
+  const { artifactType } = parts;
   const { manifest } = buildManifest({
-    artifactType: ARTIFACT_TYPE_SERVICE,
-    config,
-    layers: layers.map(({ descriptor }) => descriptor),
-    annotations: manifestAnnotations(project),
+    ...(artifactType === undefined ? {} : { artifactType }),
+    config: parts.config.descriptor,
+    layers: parts.layers.map(({ descriptor }) => descriptor),
+    annotations,
   });
   // As canonical JSON (spec/artifact.md, "Reproducibility").
   const bytes = await pushBytes(target, MEDIA_TYPE_OCI_MANIFEST, canonicalJsonBytes(manifest), options);
-  const descriptor = { ...bytes, artifactType: ARTIFACT_TYPE_SERVICE };
+  const descriptor = { ...bytes, ...(artifactType === undefined ? {} : { artifactType }) };
   await target.tag(descriptor, options.tag ?? defaultTag(project.version), options);
   return descriptor;
+}
+
+/** The BTF index is the config (spec/artifact.md, "Manifest"). */
+function standardParts(index: BtfIndex, layers: PackedLayer[]): PackedParts {
+  const bytes = indexBytes(index);
+  const config = {
+    bytes,
+    descriptor: { mediaType: MEDIA_TYPE_BTF_INDEX, digest: digestOf(bytes), size: bytes.length },
+  };
+  return { artifactType: ARTIFACT_TYPE_SERVICE, config, layers, annotations: {} };
 }
 
 /** The tag of a version: a tag cannot hold the `+` of build metadata (distribution-spec, "Pulling manifests"). */

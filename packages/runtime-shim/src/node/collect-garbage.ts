@@ -1,5 +1,6 @@
 import { readdir } from 'node:fs/promises';
 import { join } from 'node:path';
+import { indexBlob } from '@bpfship/media-types';
 import type { OciLayoutStore } from '@bpfship/oras-client';
 import { readStoredPackage, removeBlob } from './stored-package.ts';
 import type { ServiceState } from './state-schema.ts';
@@ -11,7 +12,7 @@ export async function collectGarbage(store: OciLayoutStore, states: readonly Ser
     const { manifest } = await readStoredPackage(store, generation);
     for (const digest of [
       generation.manifest.digest,
-      manifest.config.digest,
+      indexBlob(manifest).digest,
       generation.layer,
       ...(generation.prefetched ?? []),
     ])

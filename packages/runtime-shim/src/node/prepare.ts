@@ -1,8 +1,9 @@
 import {
   type BtfIndex,
   checkPackage,
-  MAX_BTF_INDEX_SIZE,
-  parseBtfIndex,
+  indexBlob,
+  MAX_INDEX_BLOB_SIZE,
+  parseIndexBlob,
   parseServiceManifest,
   type ServiceManifest,
   type Variant,
@@ -59,6 +60,7 @@ export interface PreparedPackage {
   manifest: ServiceManifest;
   manifestBytes: Uint8Array;
   index: BtfIndex;
+  /** The blob that holds the index, as it came. */
   indexBytes: Uint8Array;
   signer: string | undefined;
   /** The accepted signature's bundle; absent where none was asked for. */
@@ -100,8 +102,8 @@ export async function preparePackage(
   const { index, indexBytes, facts, btf } = await timer.run(
     'facts',
     async () => {
-      const config = await fetchBytes(target, manifest.config, { maxBytes: MAX_BTF_INDEX_SIZE, signal });
-      const parsed = parseBtfIndex(config);
+      const config = await fetchBytes(target, indexBlob(manifest), { maxBytes: MAX_INDEX_BLOB_SIZE, signal });
+      const parsed = parseIndexBlob(manifest, config);
       checkPackage(manifest, parsed);
       // Nothing else of another service's package is worth saying.
       if (source.service !== undefined && parsed.name !== source.service)

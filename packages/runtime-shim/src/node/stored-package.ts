@@ -2,14 +2,15 @@ import { rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import {
   type BtfIndex,
-  MAX_BTF_INDEX_SIZE,
+  indexBlob,
+  MAX_INDEX_BLOB_SIZE,
   MAX_MINIMAL_BTF_SIZE,
   MAX_SIGNATURE_BUNDLE_SIZE,
   MAX_VARIANT_LAYER_SIZE,
   MEDIA_TYPE_MINIMAL_BTF,
   MEDIA_TYPE_OCI_MANIFEST,
   MEDIA_TYPE_SIGSTORE_BUNDLE,
-  parseBtfIndex,
+  parseIndexBlob,
   parseServiceManifest,
   type ServiceManifest,
   type Variant,
@@ -37,7 +38,7 @@ export async function storePackage(
     const { digest, bytes } = signature;
     await store.push({ mediaType: MEDIA_TYPE_SIGSTORE_BUNDLE, digest, size: bytes.length }, bytes);
   }
-  await store.push(manifest.config, indexBytes);
+  await store.push(indexBlob(manifest), indexBytes);
   await store.push(
     { mediaType: descriptor.mediaType, digest: descriptor.digest, size: descriptor.size },
     manifestBytes,
@@ -58,7 +59,8 @@ export async function readStoredPackage(
   return withStore(store, `the package of generation ${id} (${version})`, async () => {
     const descriptor = { mediaType: MEDIA_TYPE_OCI_MANIFEST, ...generation.manifest };
     const manifest = parseServiceManifest(await fetchBytes(store, descriptor));
-    const index = parseBtfIndex(await fetchBytes(store, manifest.config, { maxBytes: MAX_BTF_INDEX_SIZE }));
+    const blob = await fetchBytes(store, indexBlob(manifest), { maxBytes: MAX_INDEX_BLOB_SIZE });
+    const index = parseIndexBlob(manifest, blob);
     const variant = index.variants.find(
       ({ name, layer, platform }) =>
         name === generation.variant && layer === generation.layer && platform.architecture === generation.architecture,

@@ -25,6 +25,8 @@ export interface TestService {
   variants: Record<string, string>;
   /** Event stream → struct. Default: `events`, of `struct event`. */
   events?: Record<string, string>;
+  /** Default: standard. */
+  form?: 'standard' | 'compatible';
   /** More lines of the project file. */
   project?: readonly string[];
 }
@@ -64,7 +66,12 @@ export async function packServicesInto(
     for (const service of services) {
       const project = await readProject(writeProject(join(folder, service.version), service));
       const built = await buildProject(project, { outDir: join(folder, `${service.version}-build`) });
-      descriptors[service.version] = await packProject(project, built, store);
+      descriptors[service.version] = await packProject(
+        project,
+        built,
+        store,
+        service.form ? { form: service.form } : {},
+      );
     }
   } finally {
     rmSync(folder, { recursive: true, force: true });

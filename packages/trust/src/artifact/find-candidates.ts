@@ -1,4 +1,4 @@
-import { MEDIA_TYPE_SIGSTORE_BUNDLE } from '@bpfship/media-types';
+import { ANNOTATION_ARTIFACT_TYPE, MEDIA_TYPE_SIGSTORE_BUNDLE } from '@bpfship/media-types';
 import { type Descriptor, type GraphSource, MEDIA_TYPE_EMPTY, MEDIA_TYPE_MANIFEST } from '@bpfship/oras-client';
 
 /** Referrers that are looked into. */
@@ -41,7 +41,10 @@ export async function findCandidates(
 }
 
 function rankOf({ artifactType, annotations }: Descriptor, predicateType: string): number {
-  if (artifactType === MEDIA_TYPE_SIGSTORE_BUNDLE)
+  if (
+    artifactType === MEDIA_TYPE_SIGSTORE_BUNDLE ||
+    annotations?.[ANNOTATION_ARTIFACT_TYPE] === MEDIA_TYPE_SIGSTORE_BUNDLE
+  )
     return annotations?.[ANNOTATION_PREDICATE_TYPE] === predicateType ? 0 : 1;
   return artifactType === undefined || artifactType === MEDIA_TYPE_EMPTY ? 2 : 3;
 }

@@ -1,6 +1,15 @@
-import { MAX_SIGNATURE_BUNDLE_SIZE, MEDIA_TYPE_SIGSTORE_BUNDLE } from '@bpfship/media-types';
+import {
+  compatibleMediaType,
+  isCompatibleForm,
+  MAX_SIGNATURE_BUNDLE_SIZE,
+  MAX_TAR_OVERHEAD,
+  MEDIA_TYPE_SIGSTORE_BUNDLE,
+  readSingleFile,
+  WRAPPED_FILE_NAMES,
+} from '@bpfship/media-types';
 import {
   type Descriptor,
+  digestOf,
   fetchBytes,
   isIndexManifest,
   parseManifest,
@@ -32,15 +41,22 @@ export async function readCandidate(
   const manifest = parseManifest(await fetchVerified(target, entry, MAX_MANIFEST_SIZE, options), entry);
   if (isIndexManifest(manifest)) return { kind: 'other', reason: 'is an index' };
   if (manifest.subject?.digest !== subject.digest) return { kind: 'other', reason: 'refers to another artifact' };
-  const layers = manifest.layers.filter(({ mediaType }) => mediaType === MEDIA_TYPE_SIGSTORE_BUNDLE);
+  const wrapped = isCompatibleForm(manifest);
+  const layers = manifest.layers.filter(
+    (layer) => (wrapped ? compatibleMediaType(layer) : layer.mediaType) === MEDIA_TYPE_SIGSTORE_BUNDLE,
+  );
   const [layer] = layers;
   if (!layer) return { kind: 'other', reason: 'holds no Sigstore bundle' };
   if (layers.length > 1) return { kind: 'other', reason: `holds ${layers.length} bundles instead of one` };
-  return {
-    kind: 'bundle',
-    bytes: await fetchVerified(target, layer, MAX_SIGNATURE_BUNDLE_SIZE, options),
-    digest: layer.digest,
-  };
+  const limit = MAX_SIGNATURE_BUNDLE_SIZE + (wrapped ? MAX_TAR_OVERHEAD : 0);
+  const bytes = await fetchVerified(target, layer, limit, options);
+  if (!wrapped) return { kind: 'bundle', bytes, digest: layer.digest };
+  try {
+    const bundle = readSingleFile(bytes, WRAPPED_FILE_NAMES[MEDIA_TYPE_SIGSTORE_BUNDLE] ?? '');
+    return { kind: 'bundle', bytes: bundle, digest: digestOf(bundle) };
+  } catch (error) {
+    return { kind: 'other', reason: `holds no bundle: ${error instanceof Error ? error.message : String(error)}` };
+  }
 }
 
 /** Hashes once more what the target says it hashed: everything after this trusts these bytes. */

@@ -1,10 +1,19 @@
-import { MEDIA_TYPE_SIGSTORE_BUNDLE, PREDICATE_TYPE_SIGNATURE } from '@bpfship/media-types';
-import { type Descriptor, type GraphTarget, packManifest, parseDigest, pushBytes } from '@bpfship/oras-client';
+import { isCompatibleForm, PREDICATE_TYPE_SIGNATURE } from '@bpfship/media-types';
+import {
+  type Descriptor,
+  fetchManifest,
+  type GraphTarget,
+  isManifest,
+  packManifest,
+  parseDigest,
+  pushBytes,
+} from '@bpfship/oras-client';
 import { ANNOTATION_PREDICATE_TYPE } from '../artifact/find-candidates.ts';
 import { tryCandidates } from '../artifact/try-candidates.ts';
 import type { SigningKey } from '../keys/signing-key.ts';
 import type { VerifiedBundle } from '../verify/verification.ts';
 import { createSignatureBundle } from './create-bundle.ts';
+import { compatibleParts, standardParts } from './signature-parts.ts';
 
 /** What to sign, and how. */
 export interface SignArtifactOptions {
@@ -44,13 +53,14 @@ export async function signArtifact(options: SignArtifactOptions): Promise<Artifa
 
   const statement = { digest: subject.digest, name: serviceName, annotations };
   const bytes = await createSignatureBundle(statement, key, { signal });
+  const form = (await isInCompatibleForm(target, subject, signal)) ? compatibleParts(bytes) : standardParts(bytes);
   const pushOptions = signal === undefined ? {} : { signal };
-  const layer = await pushBytes(target, MEDIA_TYPE_SIGSTORE_BUNDLE, bytes, pushOptions);
+  for (const { mediaType, bytes: blob } of form.blobs) await pushBytes(target, mediaType, blob, pushOptions);
   const descriptor = await packManifest(target, {
-    artifactType: MEDIA_TYPE_SIGSTORE_BUNDLE,
-    layers: [layer],
+    ...form.manifest,
     subject,
     annotations: {
+      ...form.manifest.annotations,
       'dev.sigstore.bundle.content': 'dsse-envelope',
       [ANNOTATION_PREDICATE_TYPE]: PREDICATE_TYPE_SIGNATURE,
       ...(created === undefined ? {} : { 'org.opencontainers.image.created': created.toISOString() }),
@@ -58,6 +68,17 @@ export async function signArtifact(options: SignArtifactOptions): Promise<Artifa
     ...pushOptions,
   });
   return { descriptor, existing: false };
+}
+
+/** A registry that took the artifact in the compatible form takes its signature only so (spec/compatible-form.md, "Signatures"). */
+async function isInCompatibleForm(
+  target: GraphTarget,
+  subject: Descriptor,
+  signal: AbortSignal | undefined,
+): Promise<boolean> {
+  if (!isManifest(subject)) return false;
+  const { manifest } = await fetchManifest(target, subject, { signal });
+  return isCompatibleForm(manifest);
 }
 
 /** ECDSA signatures differ each time, so what is compared is the key and what was said. */
