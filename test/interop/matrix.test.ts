@@ -90,7 +90,7 @@ function holds(layout: string, wanted: string): boolean {
   return `sha256:${createHash('sha256').update(bytes).digest('hex')}` === wanted;
 }
 
-describe.skipIf(lacks('debian-archive', 'docker-registry', 'skopeo', 'go'))('interoperation', () => {
+describe.skipIf(lacks('debian-archive', 'docker-registry', 'skopeo', 'distribution'))('interoperation', () => {
   beforeAll(() => {
     examples = buildSignedExamples(['exec-watch'], ['1.0.0']);
     const index = JSON.parse(readFileSync(join(examples.layout('exec-watch'), 'index.json'), 'utf8')) as {

@@ -1,9 +1,9 @@
 import { spawnSync } from 'node:child_process';
 import { appendFileSync, existsSync } from 'node:fs';
 import { expect, it } from 'vitest';
-import { conformanceSuiteProblem } from '../../tools/machine/conformance-suite.ts';
+import { fetchConformanceSuite } from '../../tools/machine/conformance-suite.ts';
 import { debianArchiveProblem } from '../../tools/machine/debian-archive.ts';
-import { goProblem } from '../../tools/machine/go-program.ts';
+import { buildDistribution } from '../../tools/machine/peers.ts';
 import { hasCommand } from '../../tools/machine/system-packages.ts';
 
 /** What a machine may lack. */
@@ -16,8 +16,18 @@ export type Capability =
   | 'debian-archive'
   | 'docker-registry'
   | 'skopeo'
-  | 'go'
+  | 'distribution'
   | 'oci-conformance';
+
+/** Why something cannot be fetched or built. */
+function problemOf(make: () => string): string | undefined {
+  try {
+    make();
+    return undefined;
+  } catch (error) {
+    return (error as Error).message;
+  }
+}
 
 const isRoot = (): boolean => process.getuid?.() === 0;
 
@@ -39,8 +49,8 @@ const PROBLEMS: Record<Capability, () => string | undefined> = {
   },
   'debian-archive': () => debianArchiveProblem(),
   skopeo: () => (hasCommand('skopeo') ? undefined : 'skopeo is not installed'),
-  go: () => goProblem(),
-  'oci-conformance': () => conformanceSuiteProblem(),
+  distribution: () => problemOf(buildDistribution),
+  'oci-conformance': () => problemOf(fetchConformanceSuite),
   'docker-registry': () => (hasCommand('docker-registry') ? undefined : 'docker-registry is not installed'),
 };
 

@@ -1,50 +1,72 @@
 import { spawnSync } from 'node:child_process';
-import { existsSync, mkdirSync, renameSync, rmSync } from 'node:fs';
-import { delimiter, dirname } from 'node:path';
+import { existsSync, mkdirSync, mkdtempSync, renameSync, rmSync } from 'node:fs';
+import { basename, dirname, join } from 'node:path';
 
-/** Where Go's own archive is unpacked to (go.dev/doc/install), beside PATH. */
-const GO_FOLDER = '/usr/local/go/bin';
+const BUILD_MS = 10 * 60_000;
 
-/** Where `go` can be found. */
-function goEnvironment(): NodeJS.ProcessEnv {
-  return { ...process.env, PATH: `${process.env['PATH'] ?? ''}${delimiter}${GO_FOLDER}`, GOTOOLCHAIN: 'local' };
+/** Path of the Go command; `undefined` where there is none. Its own installer puts it where PATH does not look. */
+export function findGo(): string | undefined {
+  const folders = [...(process.env['PATH'] ?? '').split(':').filter(Boolean), '/usr/local/go/bin', '/usr/lib/go/bin'];
+  return folders.map((folder) => join(folder, 'go')).find((path) => existsSync(path));
 }
 
-/** Why no Go program can be built here; `undefined` where one can. @param atLeast - minor version of Go 1. */
-export function goProblem(atLeast = 23): string | undefined {
-  const { status, stdout } = spawnSync('go', ['env', 'GOVERSION'], { env: goEnvironment(), encoding: 'utf8' });
-  if (status !== 0) return 'go is not installed';
-  const minor = Number(/^go1\.(\d+)/.exec(stdout)?.[1] ?? 0);
-  return minor >= atLeast ? undefined : `go is ${stdout.trim()}, and 1.${atLeast} is needed`;
-}
-
-/** A program of a Go module whose versions a folder with go.mod and go.sum pins. */
+/** A program that Go builds from its module proxy, as the machine is configured for it. */
 export interface GoProgram {
-  /** Folder of go.mod. */
-  folder: string;
   /** Import path of the program. */
   source: string;
+  /** Version of its module; absent where `folder` pins it. */
+  version?: string;
+  /** Folder with go.mod and go.sum, which pin its version and those of all that it needs. */
+  folder?: string;
   /** Where it is built to. */
   path: string;
-  /** Builds the package's test as a program, as `go test -c` does. */
-  isTest?: boolean;
+  /** Minor version of Go 1 that its go.mod asks for. */
+  atLeast: number;
 }
 
-/** Builds it once; its modules come by the machine's own Go proxy. @returns its path. @throws {Error} with what go says. */
-export function buildGoProgram({ folder, source, path, isTest = false }: GoProgram): string {
+/**
+ * Builds it once. Everything that Go downloads and compiles is removed afterwards; the program appears whole or not at all.
+ *
+ * @returns its path.
+ * @throws {Error} where Go is missing or too old, or with what it says.
+ */
+export function buildGoProgram({ source, version, folder, path, atLeast }: GoProgram): string {
   if (existsSync(path)) return path;
+  const go = findGo();
+  if (go === undefined) throw new Error('Go is not installed (Debian and Ubuntu: package golang-go)');
+  requireVersion(go, atLeast, source);
   mkdirSync(dirname(path), { recursive: true });
-  const work = `${path}.${process.pid}`;
-  const command = isTest ? ['test', '-c'] : ['build'];
-  const { status, stderr, error } = spawnSync('go', [...command, '-mod=readonly', '-trimpath', '-o', work, source], {
-    cwd: folder,
-    env: { ...goEnvironment(), CGO_ENABLED: '0' },
-    encoding: 'utf8',
-  });
-  if (status !== 0) {
-    rmSync(work, { force: true });
-    throw new Error(`go ${command.join(' ')} ${source} failed: ${error?.message ?? stderr.slice(-2000)}`);
+  const work = mkdtempSync(`${path}.part-`);
+  try {
+    const command = folder === undefined ? ['install', `${source}@${version ?? 'latest'}`] : ['install', source];
+    const built = spawnSync(go, command, {
+      cwd: folder ?? work,
+      encoding: 'utf8',
+      timeout: BUILD_MS,
+      env: {
+        ...process.env,
+        GOBIN: work,
+        GOMODCACHE: join(work, 'modules'),
+        GOCACHE: join(work, 'build'),
+        GOTOOLCHAIN: 'local',
+        // Module caches are write-protected otherwise, and could not be removed.
+        GOFLAGS: '-modcacherw -buildvcs=false -mod=readonly',
+        CGO_ENABLED: '0',
+      },
+    });
+    if (built.status !== 0) throw new Error(`go ${command.join(' ')}: ${built.error?.message ?? built.stderr.trim()}`);
+    renameSync(join(work, basename(source)), path);
+    return path;
+  } finally {
+    rmSync(work, { recursive: true, force: true });
   }
-  renameSync(work, path);
-  return path;
+}
+
+function requireVersion(go: string, atLeast: number, source: string): void {
+  const env = { ...process.env, GOTOOLCHAIN: 'local' };
+  const { stdout, error } = spawnSync(go, ['env', 'GOVERSION'], { encoding: 'utf8', env });
+  const minor = Number(/^go1\.(\d+)/.exec(stdout ?? '')?.[1] ?? 0);
+  if (minor >= atLeast) return;
+  const found = error?.message ?? (stdout ?? '').trim();
+  throw new Error(`${basename(source)} needs Go 1.${atLeast} or newer; ${go} is ${found}`);
 }

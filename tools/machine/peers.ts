@@ -22,5 +22,6 @@ export function buildDistribution(): string {
     folder: join(import.meta.dirname, 'distribution'),
     source: 'github.com/distribution/distribution/v3/cmd/registry',
     path: join(CACHE, 'peers', 'distribution-3.0.0', 'registry'),
+    atLeast: 23,
   });
 }

@@ -1,7 +1,7 @@
 import { spawnSync } from 'node:child_process';
 import { existsSync, readdirSync, readFileSync, statSync } from 'node:fs';
 import { release } from 'node:os';
-import { findGo } from './conformance-suite.ts';
+import { findGo } from './go-program.ts';
 
 /** Something that the demonstration or the tests need of the machine. */
 export interface SystemPackage {
