@@ -13,18 +13,20 @@ import { makeTemporaryFolder } from '../support/temporary-folder.ts';
 import { FUNCTIONS, soakFunctions } from './functions.ts';
 import { SOAK_KINDS, type SoakKind } from './kinds.ts';
 import type { SoakFindings } from './soak.ts';
+import { soakThroughFaults, TRANSFERS } from './transfers.ts';
 
-const KINDS = [...SOAK_KINDS, FUNCTIONS];
+const KINDS = [...SOAK_KINDS, FUNCTIONS, TRANSFERS];
 const NAMES: readonly string[] = KINDS.map(({ name }) => name);
 const USAGE = `Usage: npm run soak -- [options] [name...]
 
-Upgrades a service again and again under load, and proves that every event passed exactly one generation. Needs root.
+Upgrades a service again and again under load, and proves that every event passed exactly one generation; needs root. And moves
+artifacts through faults.
 
 Names (default: all):
-${KINDS.map(({ name, upgrades, question }) => `  ${name.padEnd(15)} ${question} (${upgrades} upgrades)`).join('\n')}
+${KINDS.map(({ name, upgrades, question }) => `  ${name.padEnd(15)} ${question} (${upgrades} times)`).join('\n')}
 
 Options:
-  --upgrades <n>  upgrades in a row
+  --upgrades <n>  upgrades in a row, or transfers
   --rate <n>      events a second; 0: as many as one processor makes
   --quick         50 upgrades, nothing is written
   --help          prints this text
@@ -71,8 +73,7 @@ async function main(): Promise<number> {
     const upgrades = Number(values.upgrades ?? (values.quick ? 50 : kind.upgrades));
     console.log(`\n${kind.name}: ${kind.question}`);
     const machine = describeMachine();
-    const { findings, isRight } =
-      'rate' in kind ? await soakHere(kind, upgrades, Number(values.rate ?? kind.rate)) : await soakFunctions(upgrades);
+    const { findings, isRight } = await soakKind(kind, upgrades, values.rate);
     for (const group of findings.groups) console.log(`\n${renderGroup(group)}`);
     for (const { title, lines } of findings.lists)
       console.log(`\n${[title, ...lines.map((line) => `  ${line}`)].join('\n')}`);
@@ -93,6 +94,16 @@ async function main(): Promise<number> {
   if (!values.quick)
     writePage(renderPage(readResults([...BENCHMARKS.map(({ name }) => name), ...NAMES.map((name) => `soak-${name}`)])));
   return wrong === 0 ? 0 : 1;
+}
+
+function soakKind(
+  kind: (typeof KINDS)[number],
+  times: number,
+  rate: string | undefined,
+): Promise<{ findings: Findings; isRight: boolean }> {
+  if (kind === FUNCTIONS) return soakFunctions(times);
+  if ('rate' in kind) return soakHere(kind, times, Number(rate ?? kind.rate));
+  return soakThroughFaults(times, interrupt.signal);
 }
 
 async function soakHere(
