@@ -3,7 +3,11 @@
 const Dispatcher = require('undici/lib/dispatcher/dispatcher.js');
 Dispatcher.prototype.request = require('undici/lib/api/api-request.js');
 exports.Agent = require('undici/lib/dispatcher/agent.js');
-Object.defineProperty(exports, 'EnvHttpProxyAgent', {
+Object.defineProperty(exports, 'ProxyAgent', {
   enumerable: true,
-  get: () => require('undici/lib/dispatcher/env-http-proxy-agent.js'),
+  get: () => {
+    // What the way through a proxy is opened with.
+    Dispatcher.prototype.connect = require('undici/lib/api/api-connect.js');
+    return require('undici/lib/dispatcher/proxy-agent.js');
+  },
 });

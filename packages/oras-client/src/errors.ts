@@ -17,6 +17,10 @@ export type OciErrorCode =
   | 'ERR_OCI_UNREACHABLE'
   | 'ERR_OCI_TIMEOUT'
   | 'ERR_OCI_CREDENTIALS'
+  | 'ERR_OCI_CERTIFICATE'
+  | 'ERR_OCI_PROXY'
+  | 'ERR_OCI_BLOCKED'
+  | 'ERR_OCI_UNSUPPORTED'
   | 'ERR_OCI_NO_SPACE'
   | 'ERR_OCI_STORAGE'
   | 'ERR_OCI_LIMIT'
@@ -35,6 +39,8 @@ export interface OciErrorDetails {
   registryCode?: string;
   /** The registry's own message. */
   registryMessage?: string;
+  /** By which the registry's operator finds the request in the registry's log. */
+  requestId?: string;
   /** Which side of a copy failed. */
   side?: 'source' | 'destination';
   /** The next step. */
@@ -52,6 +58,7 @@ export class OciError extends Error {
   readonly status: number | undefined;
   readonly registryCode: string | undefined;
   readonly registryMessage: string | undefined;
+  readonly requestId: string | undefined;
   side: 'source' | 'destination' | undefined;
   readonly hint: string;
 
@@ -64,6 +71,7 @@ export class OciError extends Error {
     this.status = details.status;
     this.registryCode = details.registryCode;
     this.registryMessage = details.registryMessage;
+    this.requestId = details.requestId;
     this.side = details.side;
     this.hint = details.hint ?? DEFAULT_HINTS[code] ?? '';
   }

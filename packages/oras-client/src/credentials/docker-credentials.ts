@@ -2,6 +2,7 @@ import { homedir } from 'node:os';
 import { join } from 'node:path';
 import type { CredentialSource, FoundCredential } from './credential.ts';
 import { type ConfigFile, credentialOf, parseConfig, readConfigFile } from './config-file.ts';
+import type { ProxySettings } from '../remote/proxy.ts';
 import { callCredentialHelper } from './helper.ts';
 
 /** An environment. */
@@ -129,4 +130,17 @@ export function storeKeys(registry: string): string[] {
     `https://${registry}/v1/`,
     `https://${registry}/v2/`,
   ];
+}
+
+/** Proxies as docker's config.json has them for every daemon (`proxies.default`); a broken file names none here. */
+export async function dockerProxies(env: Environment = process.env): Promise<ProxySettings | undefined> {
+  const config = await readConfigFile(dockerConfigFile(env)).catch(() => undefined);
+  const entry = (config?.['proxies'] as { default?: unknown } | null | undefined)?.default;
+  if (typeof entry !== 'object' || entry === null) return undefined;
+  const { httpProxy, httpsProxy, noProxy } = entry as Record<keyof ProxySettings, unknown>;
+  return {
+    ...(typeof httpProxy === 'string' ? { httpProxy } : {}),
+    ...(typeof httpsProxy === 'string' ? { httpsProxy } : {}),
+    ...(typeof noProxy === 'string' ? { noProxy } : {}),
+  };
 }

@@ -1,15 +1,27 @@
 import type { Dispatcher } from 'undici';
-import { isLoopback } from '../reference.ts';
+import { HostPauses } from './host-pauses.ts';
 import type { RemoteOptions } from './options.ts';
+import { environmentProxies, proxyFor, type ProxySettings } from './proxy.ts';
+import { type OwnTls, tlsSettings } from './tls.ts';
 
 const CONNECT_TIMEOUT_MS = 15_000;
 /** To one host. More would only wait for each other. */
 const CONNECTIONS = 8;
 
+/** What connections are made by; the same for all that share them. */
+export type ConnectionOptions = Pick<
+  RemoteOptions,
+  'ca' | 'certsFolders' | 'connectionsPerHost' | 'idleTimeoutMs' | 'proxies'
+>;
+
 /** Pooled connections. */
 export interface Connections {
-  /** The way to a host: through the proxy of the environment, or direct. */
-  to(url: URL): Dispatcher;
+  /** How long hosts want to be left alone. */
+  readonly pauses: HostPauses;
+  /** The way to a host: through a proxy, or direct. @param own - TLS of the registry, only where the URL is on its own origin. */
+  to(url: URL, own?: OwnTls): Promise<Dispatcher>;
+  /** Connections from now on also believe the operating system's authorities. @returns false where they did already. */
+  trustSystem(): boolean;
   close(): Promise<void>;
 }
 
@@ -19,7 +31,7 @@ export interface SharedConnections extends AsyncDisposable {
 }
 
 /** Connections to be shared by many repositories, mostly of few registries: opening a connection costs more than a request. */
-export function shareConnections(options: Pick<RemoteOptions, 'ca' | 'idleTimeoutMs'> = {}): SharedConnections {
+export function shareConnections(options: ConnectionOptions = {}): SharedConnections {
   let opened: Promise<Connections> | undefined;
   return {
     open: () => (opened ??= openConnections(options)),
@@ -30,33 +42,61 @@ export function shareConnections(options: Pick<RemoteOptions, 'ca' | 'idleTimeou
 }
 
 /** Loads undici and makes the pools. undici takes a while to load, so this is done with the first request. */
-export async function openConnections(options: RemoteOptions): Promise<Connections> {
+export async function openConnections(options: ConnectionOptions): Promise<Connections> {
   // Bundles have a part of undici only, of which the proxies' is not loaded before it is named: tools/undici-part.cjs.
   const undici = await import('undici');
+  const proxies = options.proxies === false ? undefined : (options.proxies ?? (await usualProxies()));
   const idle = options.idleTimeoutMs ?? 30_000;
-  const tls = options.ca === undefined ? {} : { ca: await withSystemAuthorities(options.ca) };
   const settings = {
-    connect: { timeout: CONNECT_TIMEOUT_MS, ...tls },
     headersTimeout: idle,
     bodyTimeout: idle,
-    connections: CONNECTIONS,
+    connections: options.connectionsPerHost ?? CONNECTIONS,
     // One connection of HTTP/2 is slower for big blobs than several of HTTP/1.1.
     allowH2: false,
   };
-  const direct = new undici.Agent(settings);
-  const hasProxy = ['HTTPS_PROXY', 'https_proxy', 'HTTP_PROXY', 'http_proxy'].some((name) => process.env[name]);
-  const proxied = hasProxy ? new undici.EnvHttpProxyAgent({ ...settings, requestTls: tls }) : direct;
+  const plain = new undici.Agent({ ...settings, connect: { timeout: CONNECT_TIMEOUT_MS } });
+  const opened = new Map<string, Promise<Dispatcher>>();
+  let system = false;
+
+  const open = async (url: URL, own: OwnTls | undefined): Promise<Dispatcher> => {
+    const proxy = proxyFor(url, proxies);
+    const tls = url.protocol === 'https:' ? await tlsSettings(url, own, options, system) : {};
+    if (proxy) {
+      const uri = proxy.href;
+      const proxyTls = proxy.protocol === 'https:' ? await tlsSettings(proxy, undefined, options, system) : {};
+      return new undici.ProxyAgent({ ...settings, uri, requestTls: tls, proxyTls, connectTimeout: CONNECT_TIMEOUT_MS });
+    }
+    if (Object.keys(tls).length === 0) return plain;
+    return new undici.Agent({ ...settings, connect: { timeout: CONNECT_TIMEOUT_MS, ...tls } });
+  };
   return {
-    // A proxy cannot reach this machine's loopback interface; Go's clients leave it out as well.
-    to: (url) => (isLoopback(url.host) ? direct : proxied),
+    pauses: new HostPauses(),
+    to(url, own) {
+      const key = `${system} ${url.origin} ${own ? JSON.stringify([own.cert, own.key, own.insecureTls]) : ''}`;
+      const known = opened.get(key) ?? open(url, own);
+      opened.set(key, known);
+      return known;
+    },
+    trustSystem() {
+      const before = system;
+      system = true;
+      return !before;
+    },
     async close() {
-      await Promise.all([direct.destroy(), ...(proxied === direct ? [] : [proxied.destroy()])]);
+      const settled = await Promise.allSettled(opened.values());
+      const dispatchers = new Set<Dispatcher>(
+        settled.flatMap((one) => (one.status === 'fulfilled' ? [one.value] : [])),
+      );
+      dispatchers.add(plain);
+      await Promise.all([...dispatchers].map((dispatcher) => dispatcher.destroy()));
     },
   };
 }
 
-/** TLS takes a given list instead of the system's, not in addition to it. */
-async function withSystemAuthorities(ca: string): Promise<string[]> {
-  const { getCACertificates } = await import('node:tls');
-  return [...getCACertificates('default'), ca];
+/** Proxies of the environment; where it names none, those of docker's config.json. */
+async function usualProxies(): Promise<ProxySettings | undefined> {
+  const named = environmentProxies(process.env);
+  if (named) return named;
+  const { dockerProxies } = await import('../credentials/docker-credentials.ts');
+  return dockerProxies();
 }

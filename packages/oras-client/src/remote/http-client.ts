@@ -2,13 +2,15 @@ import { Readable } from 'node:stream';
 import type { Dispatcher } from 'undici';
 import { chunksOf, type Content } from '../content/content.ts';
 import { OciError, throwIfAborted } from '../errors.ts';
-import { printable } from '../printable.ts';
 import { allowedUrl } from './allowed-url.ts';
 import { type Connections, openConnections } from './connections.ts';
-import { networkError } from './network-error.ts';
+import { isUntrusted, networkError } from './network-error.ts';
 import type { RemoteOptions } from './options.ts';
+import type { OwnTls } from './tls.ts';
 import { redact } from './redact.ts';
-import { isPassing, isPassingStatus, waitBeforeRetry } from './retry.ts';
+import { isPassing, isPassingStatus, pauseOf, waitBeforeRetry } from './retry.ts';
+import { withoutTrickle } from './trickle.ts';
+import { createWarningSink } from './warnings.ts';
 
 const MAX_REDIRECTS = 10;
 const REDIRECTS: ReadonlySet<number> = new Set([301, 302, 303, 307, 308]);
@@ -23,6 +25,8 @@ export interface HttpRequest {
   bodySize?: number;
   /** Default true. Redirected requests carry neither credentials nor a body. */
   followRedirects?: boolean;
+  /** Milliseconds to wait for the answer when all is sent. Default: the idle time. */
+  answerTimeoutMs?: number;
   /** How often it is tried again. Default: as the client's options say. */
   retries?: number;
   signal?: AbortSignal | undefined;
@@ -48,6 +52,7 @@ export class HttpClient {
   readonly retries: number;
   readonly #options: RemoteOptions;
   readonly #registry: URL;
+  readonly #warnings: (header: string | string[] | undefined) => void;
   #connections: Promise<Connections> | undefined;
 
   /** @param registry - its address, by which redirects are judged. */
@@ -55,6 +60,7 @@ export class HttpClient {
     this.#options = options;
     this.#registry = registry;
     this.retries = options.retries ?? 4;
+    this.#warnings = createWarningSink(options.onWarning);
   }
 
   /** @throws {OciError} `ERR_OCI_UNREACHABLE`, `ERR_OCI_TIMEOUT`, `ERR_OCI_ABORTED` and others. Any status is a response. */
@@ -62,14 +68,20 @@ export class HttpClient {
     const retries = request.retries ?? this.retries;
     for (let attempt = 0; ; attempt++) {
       throwIfAborted(request.signal);
+      const { pauses } = await this.#open();
+      await pauses.wait(request.url.origin, request.signal);
       let response: HttpResponse | undefined;
       try {
         response = await this.#sendOnce(request);
       } catch (error) {
         if (request.signal?.aborted || attempt >= retries || !isPassing(error)) throw networkError(error, request);
       }
-      if (response && (attempt >= retries || !isPassingStatus(response.status))) return response;
+      if (response && (attempt >= retries || !isPassingStatus(response.status))) {
+        pauses.pause(response.url.origin, pauseOf(response.status, response.headers['retry-after']));
+        return response;
+      }
       await response?.discard();
+      if (response) pauses.pause(response.url.origin, pauseOf(response.status, response.headers['retry-after']));
       await waitBeforeRetry(attempt, response?.headers['retry-after'], request.signal);
     }
   }
@@ -103,35 +115,63 @@ export class HttpClient {
     }
   }
 
-  async #exchange(request: HttpRequest): Promise<HttpResponse> {
+  #open(): Promise<Connections> {
     this.#connections ??= this.#options.connections?.open() ?? openConnections(this.#options);
-    const connections = await this.#connections;
-    const { body, bodySize, method, url, signal } = request;
-    const response = await connections.to(url).request({
+    return this.#connections;
+  }
+
+  async #exchange(request: HttpRequest): Promise<HttpResponse> {
+    const connections = await this.#open();
+    try {
+      return await this.#exchangeOver(connections, request);
+    } catch (error) {
+      // Node knows its own list of authorities; the system's are read only where that list was not enough.
+      if (!isUntrusted(error) || !connections.trustSystem()) throw error;
+      return this.#exchangeOver(connections, request);
+    }
+  }
+
+  async #exchangeOver(connections: Connections, request: HttpRequest): Promise<HttpResponse> {
+    const { body, bodySize, method, url, signal, answerTimeoutMs } = request;
+    const own = url.origin === this.#registry.origin;
+    const dispatcher = await connections.to(url, own ? this.#ownTls() : undefined);
+    const response = await dispatcher.request({
       origin: url.origin,
       path: `${url.pathname}${url.search}`,
       method,
       headers: {
         'user-agent': this.#options.userAgent ?? 'bpfship',
+        ...(own ? this.#options.headers : {}),
         ...(typeof body === 'function' && bodySize !== undefined ? { 'content-length': String(bodySize) } : {}),
         ...request.headers,
       },
       body: body === undefined ? null : body instanceof Uint8Array ? body : asReadable(body),
       // undici would close the connection after each HEAD, for servers that send a body with it: those harm themselves.
       reset: false,
+      ...(answerTimeoutMs === undefined ? {} : { headersTimeout: answerTimeoutMs }),
       ...(signal ? { signal } : {}),
     });
-    this.#showWarnings(response.headers['warning']);
+    this.#warnings(response.headers['warning']);
     return this.#wrap(response, request);
+  }
+
+  #ownTls(): OwnTls {
+    const { cert, key, insecureTls } = this.#options;
+    return {
+      ...(cert === undefined ? {} : { cert }),
+      ...(key === undefined ? {} : { key }),
+      ...(insecureTls ? { insecureTls } : {}),
+    };
   }
 
   #wrap(response: Dispatcher.ResponseData, request: HttpRequest): HttpResponse {
     const { method, url } = request;
     const event = { method, url: redact(url), status: response.statusCode, bytes: 0 };
     this.#options.onRequest?.(event);
+    const idleMs = this.#options.idleTimeoutMs ?? 30_000;
     const counted = async function* (): AsyncGenerator<Uint8Array> {
       try {
-        for await (const chunk of response.body as AsyncIterable<Uint8Array>) {
+        for await (const chunk of withoutTrickle(response.body, idleMs, url.host)) {
           event.bytes += chunk.length;
           yield chunk;
         }
@@ -147,13 +187,6 @@ export class HttpClient {
       bytes: (limit) => readAll(counted(), limit, url.host),
       discard: () => response.body.dump({ limit: 64 * 1024 }).catch(() => undefined),
     };
-  }
-
-  #showWarnings(header: string | string[] | undefined): void {
-    for (const line of header === undefined ? [] : [header].flat()) {
-      const text = /^299 \S+ "(.*)"/.exec(line.slice(0, 4096))?.[1];
-      if (text !== undefined) this.#options.onWarning?.(printable(text));
-    }
   }
 }
 

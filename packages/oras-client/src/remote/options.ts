@@ -1,5 +1,6 @@
 import type { SharedConnections } from './connections.ts';
 import type { CredentialSource } from '../credentials/credential.ts';
+import type { ProxySettings } from './proxy.ts';
 
 /** What is told of every HTTP exchange. URLs carry no secrets. */
 export interface RequestEvent {
@@ -22,9 +23,26 @@ export interface RemoteOptions {
   retries?: number;
   /** PEM of certificate authorities in addition to the system's. */
   ca?: string;
-  /** Milliseconds without a byte before a transfer is given up. Default 30,000. */
+  /** PEM of a client certificate with its chain, shown to the registry itself only. Default: the host's in certs.d. */
+  cert?: string;
+  /** PEM of the client certificate's key, without passphrase. */
+  key?: string;
+  /** Does not verify the registry's own TLS certificate; other hosts that it names are verified. Default false. */
+  insecureTls?: boolean;
+  /** Folders with certificates of hosts, `HOST:PORT/*.crt`, `*.cert`, `*.key`. Default: podman's and docker's certs.d. */
+  certsFolders?: readonly string[];
+  /** Headers of every request to the registry itself; other hosts that it names do not get them. */
+  headers?: Readonly<Record<string, string>>;
+  /** HTTP proxies; `false` for none. Default: those of the environment, else those of docker's config.json. */
+  proxies?: ProxySettings | false;
+  /** Connections to one host at the same time. Default 8. */
+  connectionsPerHost?: number;
+  /** Milliseconds without a byte, or with less than 1 KiB, before a transfer is given up. Default 30,000. */
   idleTimeoutMs?: number;
-  /** Connections that several repositories share, from `shareConnections`; who made them closes them. Then `ca` and `idleTimeoutMs` are theirs. Default: its own. */
+  /**
+   * Connections that several repositories share, from `shareConnections`; who made them closes them. Then `ca`, `certsFolders`, `proxies`,
+   * `connectionsPerHost` and the timers of `idleTimeoutMs` are theirs. Default: its own.
+   */
   connections?: SharedConnections;
   onRequest?: (event: RequestEvent) => void;
   /** Warnings that the registry sends (RFC 9111 `Warning: 299`). */
