@@ -53,5 +53,6 @@ export {
 export { formatReference, isLoopback, parseLayoutReference, parseReference, type Reference } from './reference.ts';
 export { type SharedConnections, shareConnections } from './remote/connections.ts';
 export type { RemoteOptions, RequestEvent } from './remote/options.ts';
-export { pingRegistry, Repository } from './remote/repository.ts';
+export { pingRegistry, Registry, type RepositoriesOptions } from './remote/registry.ts';
+export { Repository } from './remote/repository.ts';
 export type { TagList, TagOptions } from './remote/tags.ts';

@@ -66,6 +66,12 @@ export function parseReference(text: string): Reference {
   return { registry, repository, ...(tag === undefined ? {} : { tag }), ...(digest === undefined ? {} : { digest }) };
 }
 
+/** Checks a tag alone. @throws {OciError} `ERR_OCI_INVALID_REFERENCE`. */
+export function checkTag(text: string): void {
+  if (TAG.test(text)) return;
+  throw new OciError('ERR_OCI_INVALID_REFERENCE', `"${text.slice(0, 160)}" is not a tag`);
+}
+
 /** Checks a tag or digest alone. @throws {OciError} `ERR_OCI_INVALID_REFERENCE`. */
 export function checkTagOrDigest(text: string): void {
   if (TAG.test(text)) return;

@@ -1,6 +1,6 @@
 import { OciError } from '../errors.ts';
 import type { RemoteOptions } from '../remote/options.ts';
-import { pingRegistry } from '../remote/repository.ts';
+import { pingRegistry } from '../remote/registry.ts';
 import { type AuthEntry, readConfigFile, writeConfigFile } from './config-file.ts';
 import { type Credential, staticCredential } from './credential.ts';
 import { dockerConfigFile, type Environment, storeKeys } from './docker-credentials.ts';

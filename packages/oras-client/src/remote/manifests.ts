@@ -5,6 +5,7 @@ import { referrerDescriptor } from '../content/referrer.ts';
 import { type Descriptor, isManifest, MANIFEST_MEDIA_TYPES, MAX_MANIFEST_SIZE } from '../descriptor.ts';
 import { digestOf, parseDigest, verified, verifyBytes } from '../digest.ts';
 import { OciError } from '../errors.ts';
+import { printable } from '../printable.ts';
 import type { HttpResponse } from './http-client.ts';
 import { addToReferrersTag } from './referrers-tag.ts';
 import { hasReferrersApi } from './referrers.ts';
@@ -154,11 +155,7 @@ async function readManifest(
   const mediaType = mediaTypeOf(response);
   if (!isManifest({ mediaType })) {
     await response.discard();
-    throw new OciError(
-      'ERR_OCI_INVALID_RESPONSE',
-      `${session.registry} answered with ${mediaType || 'no media type'} where a manifest was asked for`,
-      { registry: session.registry, repository: api.name, operation: `GET manifest ${reference}`, status: 200 },
-    );
+    throw noManifest(session, api, reference, mediaType);
   }
   const bytes = await response.bytes(MAX_MANIFEST_SIZE);
   const claimed = isDigest(reference) ? reference : singleHeader(response, 'docker-content-digest');
@@ -167,7 +164,43 @@ async function readManifest(
     descriptor.digest = claimed;
     verifyBytes(bytes, descriptor);
   }
-  return { descriptor: checkServed(session, api, descriptor, claimed ?? ''), bytes };
+  const fetched = { descriptor: checkServed(session, api, descriptor, claimed ?? ''), bytes };
+  checkMediaType(session, api, fetched);
+  return fetched;
+}
+
+function noManifest(session: RegistrySession, api: RepositoryApi, reference: string, mediaType: string): OciError {
+  const schema1 = mediaType.startsWith('application/vnd.docker.distribution.manifest.v1+');
+  return new OciError(
+    'ERR_OCI_INVALID_RESPONSE',
+    schema1
+      ? `${session.registry}/${api.name} keeps ${reference} as Docker image manifest schema 1, which is not read`
+      : `${session.registry} answered with ${printable(mediaType) || 'no media type'} where a manifest was asked for`,
+    {
+      registry: session.registry,
+      repository: api.name,
+      operation: `GET manifest ${reference}`,
+      status: 200,
+      ...(schema1 ? { hint: 'Push it again with a tool of this decade: schema 1 was given up in 2015.' } : {}),
+    },
+  );
+}
+
+/** A manifest says itself what it is, and must say the same as the header (image-spec manifest.md, `mediaType`; CVE-2021-41190). */
+function checkMediaType(session: RegistrySession, api: RepositoryApi, { bytes, descriptor }: FetchedReference): void {
+  let stated: unknown;
+  try {
+    stated = (JSON.parse(Buffer.from(bytes).toString('utf8')) as { mediaType?: unknown } | null)?.mediaType;
+  } catch {
+    // Whoever parses it says what is wrong.
+    return;
+  }
+  if (stated === undefined || stated === descriptor.mediaType) return;
+  throw new OciError(
+    'ERR_OCI_INVALID_MANIFEST',
+    `manifest ${descriptor.digest} says it is ${printable(JSON.stringify(stated)).slice(0, 128)}, but was served as ${descriptor.mediaType}`,
+    { registry: session.registry, repository: api.name },
+  );
 }
 
 function checkServed(

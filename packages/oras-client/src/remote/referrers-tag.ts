@@ -52,15 +52,42 @@ export async function addToReferrersTag(
   entry: Descriptor,
   signal: AbortSignal | undefined,
 ): Promise<void> {
+  await changeReferrersTag(session, api, subject, signal, (entries) =>
+    entries.some(({ digest, artifactType }) => digest === entry.digest && artifactType === entry.artifactType)
+      ? undefined
+      : [...entries.filter(({ digest }) => digest !== entry.digest), entry],
+  );
+}
+
+/** Takes a manifest out of the list under its subject's tag; as {@link addToReferrersTag}. */
+export async function removeFromReferrersTag(
+  session: RegistrySession,
+  api: RepositoryApi,
+  subject: Descriptor,
+  removed: Descriptor,
+  signal: AbortSignal | undefined,
+): Promise<void> {
+  await changeReferrersTag(session, api, subject, signal, (entries) => {
+    const rest = entries.filter(({ digest }) => digest !== removed.digest);
+    return rest.length === entries.length ? undefined : rest;
+  });
+}
+
+/** @param change - gives the list as it should be, or `undefined` where it is so already. */
+async function changeReferrersTag(
+  session: RegistrySession,
+  api: RepositoryApi,
+  subject: Descriptor,
+  signal: AbortSignal | undefined,
+  change: (entries: Descriptor[]) => Descriptor[] | undefined,
+): Promise<void> {
   // Writers in this process wait for each other.
   await session.inTurn(`referrers ${subject.digest}`, async () => {
     for (let attempt = 0; attempt < MAX_WRITES; attempt++) {
       const start = performance.now();
-      const entries = await readReferrersTag(session, api, subject, signal);
-      if (entries.some(({ digest, artifactType }) => digest === entry.digest && artifactType === entry.artifactType)) {
-        return;
-      }
-      await putList(session, api, subject, [...entries.filter(({ digest }) => digest !== entry.digest), entry], signal);
+      const changed = change(await readReferrersTag(session, api, subject, signal));
+      if (changed === undefined) return;
+      await putList(session, api, subject, changed, signal);
       // Another writer's reading and writing takes about as long as ours did.
       const took = performance.now() - start;
       await sleep(2 * took + Math.random() * took * (attempt + 1), undefined, signal ? { signal } : {}).catch(() =>

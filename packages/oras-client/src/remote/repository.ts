@@ -1,5 +1,6 @@
 import {
   type CallOptions,
+  chunksOf,
   type Content,
   type FetchOptions,
   type GraphTarget,
@@ -9,12 +10,22 @@ import {
 } from '../content/content.ts';
 import { fetchBytes, type FetchedReference, type ReferenceFetcher } from '../content/fetch.ts';
 import { checkRange, slice } from '../content/range.ts';
-import { type Descriptor, isManifest, MANIFEST_MEDIA_TYPES } from '../descriptor.ts';
+import { type Descriptor, isManifest } from '../descriptor.ts';
 import { parseDigest, verified } from '../digest.ts';
 import { throwIfAborted, type OciError } from '../errors.ts';
-import { apiRepository, checkTagOrDigest, formatReference, parseReference, type Reference } from '../reference.ts';
+import {
+  apiRepository,
+  checkTag,
+  checkTagOrDigest,
+  formatReference,
+  parseReference,
+  type Reference,
+} from '../reference.ts';
 import { readBody } from './blob-body.ts';
+import { deleteContent, deleteTag } from './deletion.ts';
+import { embeddedData } from './embedded-data.ts';
 import type { HttpResponse } from './http-client.ts';
+import { contentExists, headBlob } from './content-head.ts';
 import { getManifest, headManifest, headManifestUnless, putManifest } from './manifests.ts';
 import type { RemoteOptions } from './options.ts';
 import { listReferrers } from './referrers.ts';
@@ -84,6 +95,8 @@ export class Repository implements GraphTarget, ReferenceFetcher, ReferencePushe
     parseDigest(descriptor.digest);
     if (range) checkRange(descriptor, range);
     throwIfAborted(signal);
+    const embedded = embeddedData(descriptor);
+    if (embedded) return chunksOf(range ? embedded.subarray(range[0], range[1] + 1) : embedded);
     const kind = isManifest(descriptor) ? 'manifest' : 'blob';
     const [first, last] = range ?? [0, descriptor.size - 1];
     const open = (from: number): Promise<HttpResponse> =>
@@ -110,19 +123,7 @@ export class Repository implements GraphTarget, ReferenceFetcher, ReferencePushe
 
   async exists(descriptor: Descriptor, options: CallOptions = {}): Promise<boolean> {
     parseDigest(descriptor.digest);
-    const kind = isManifest(descriptor) ? 'manifest' : 'blob';
-    const response = await this.#session.send({
-      method: 'HEAD',
-      to: `/v2/${this.#api.path}/${kind}s/${descriptor.digest}`,
-      headers: kind === 'manifest' ? { accept: MANIFEST_MEDIA_TYPES.join(', ') } : {},
-      // A push follows almost always; asking for both rights at once saves a token request.
-      scope: this.#api.scope('pull,push'),
-      signal: options.signal,
-    });
-    await response.discard();
-    if (response.status === 200) return true;
-    if (response.status === 404) return false;
-    throw await this.#error(response, `HEAD ${kind} ${descriptor.digest}`);
+    return contentExists(this.#session, this.#api, descriptor, options);
   }
 
   async push(descriptor: Descriptor, content: Content, options: CallOptions = {}): Promise<void> {
@@ -160,6 +161,33 @@ export class Repository implements GraphTarget, ReferenceFetcher, ReferencePushe
     await this.pushReference(descriptor, bytes, reference, options);
   }
 
+  /**
+   * Size of a blob whose digest alone is known.
+   *
+   * @returns a descriptor of the media type `application/octet-stream`: a registry does not know another one.
+   * @throws {OciError} `ERR_OCI_NOT_FOUND`, `ERR_OCI_INVALID_RESPONSE` where the registry tells no size.
+   */
+  async resolveBlob(digest: string, options: CallOptions = {}): Promise<Descriptor> {
+    parseDigest(digest);
+    return headBlob(this.#session, this.#api, digest, options);
+  }
+
+  /**
+   * Deletes a manifest, with all its tags, or a blob.
+   *
+   * @throws {OciError} `ERR_OCI_NOT_FOUND`; `ERR_OCI_UNSUPPORTED` where the registry does not delete.
+   */
+  async delete(descriptor: Descriptor, options: CallOptions = {}): Promise<void> {
+    parseDigest(descriptor.digest);
+    await deleteContent(this.#session, this.#api, descriptor, options);
+  }
+
+  /** Removes a tag; its manifest stays. @throws {OciError} as {@link delete}. */
+  async untag(tag: string, options: CallOptions = {}): Promise<void> {
+    checkTag(tag);
+    await deleteTag(this.#session, this.#api, tag, options);
+  }
+
   predecessors(descriptor: Descriptor, options: PredecessorOptions = {}): AsyncIterable<Descriptor> {
     parseDigest(descriptor.digest);
     return listReferrers(this.#session, this.#api, descriptor, options);
@@ -192,19 +220,5 @@ export class Repository implements GraphTarget, ReferenceFetcher, ReferencePushe
   #error(response: HttpResponse, operation: string): Promise<OciError> {
     const { authorizer } = this.#session;
     return registryError(response, { registry: this.registry, repository: this.name, operation, authorizer });
-  }
-}
-
-/** Asks a registry whether it is one and accepts the credentials. @throws {OciError}. */
-export async function pingRegistry(registry: string, options: RemoteOptions = {}): Promise<void> {
-  const session = new RegistrySession(registry, options);
-  try {
-    const response = await session.send({ method: 'GET', to: '/v2/', scope: '' });
-    if (response.status !== 200) {
-      throw await registryError(response, { registry, operation: 'GET /v2/', authorizer: session.authorizer });
-    }
-    await response.discard();
-  } finally {
-    await session.close();
   }
 }
