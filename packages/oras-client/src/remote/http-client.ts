@@ -50,6 +50,8 @@ export interface HttpResponse {
 export class HttpClient {
   /** How often a request is tried again. */
   readonly retries: number;
+  /** Milliseconds without progress before a transfer is given up. */
+  readonly idleTimeoutMs: number;
   readonly #options: RemoteOptions;
   readonly #registry: URL;
   readonly #warnings: (header: string | string[] | undefined) => void;
@@ -60,6 +62,7 @@ export class HttpClient {
     this.#options = options;
     this.#registry = registry;
     this.retries = options.retries ?? 4;
+    this.idleTimeoutMs = options.idleTimeoutMs ?? 30_000;
     this.#warnings = createWarningSink(options.onWarning);
   }
 
@@ -168,7 +171,7 @@ export class HttpClient {
     const { method, url } = request;
     const event = { method, url: redact(url), status: response.statusCode, bytes: 0 };
     this.#options.onRequest?.(event);
-    const idleMs = this.#options.idleTimeoutMs ?? 30_000;
+    const idleMs = this.idleTimeoutMs;
     const counted = async function* (): AsyncGenerator<Uint8Array> {
       try {
         for await (const chunk of withoutTrickle(response.body, idleMs, url.host)) {

@@ -42,6 +42,11 @@ export class RegistrySession {
     return this.#http.retries;
   }
 
+  /** Milliseconds without progress before a transfer is given up. */
+  get idleTimeoutMs(): number {
+    return this.#http.idleTimeoutMs;
+  }
+
   /** Sends a request with what authorization is known; a 401 is answered and the request repeated once. */
   async send(request: ApiRequest): Promise<HttpResponse> {
     const url = request.to instanceof URL ? request.to : new URL(request.to, this.base);

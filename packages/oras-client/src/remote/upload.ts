@@ -1,104 +1,150 @@
-import { type CallOptions, chunksOf, type Content } from '../content/content.ts';
+import { chunksOf, type Content } from '../content/content.ts';
 import type { Descriptor } from '../descriptor.ts';
 import { verified, verifyBytes } from '../digest.ts';
 import { OciError } from '../errors.ts';
-import { allowedUrl } from './allowed-url.ts';
+import { contentExists } from './content-head.ts';
 import type { HttpResponse } from './http-client.ts';
-import { type RepositoryApi, singleHeader } from './repository-api.ts';
+import { singleHeader } from './repository-api.ts';
 import { isPassing, isPassingStatus, waitBeforeRetry } from './retry.ts';
-import type { RegistrySession } from './session.ts';
+import { sendChunks } from './upload-chunks.ts';
+import { cancelUpload, closingUrl, openUpload, type Place, type Upload, uploadState } from './upload-session.ts';
 
-/** Milliseconds for telling a registry that an upload is given up. */
-const CANCEL_TIMEOUT_MS = 2_000;
 /** Blobs up to this size, in bytes, are sent from memory: streams cost more than they save. */
 const SMALL = 256 * 1024;
+/** From this size on, in bytes, it is worth the requests to go on where a transfer broke. */
+const RESUMED = 1024 * 1024;
+/** Size of a chunk in bytes; GHCR takes no more at once. */
+const CHUNK = 4 * 1024 * 1024;
+/** Proxies that want less than this at once, in bytes, are not served. */
+const SMALLEST_CHUNK = 256 * 1024;
+/** Bytes that a registry puts away in a millisecond, at least: the answer to a big blob takes its time. */
+const STORED_PER_MS = 10_000;
 
-/** A blob on its way. */
-export interface Upload {
-  session: RegistrySession;
-  api: RepositoryApi;
-  descriptor: Descriptor;
-  content: Content;
-  /** Another repository of the registry that has the blob: it is mounted where the registry can do so. */
-  from?: string | undefined;
-  options: CallOptions;
+/** How an upload goes on. */
+interface Progress {
+  /** `undefined` where an upload has to be opened. */
+  place: Place | undefined;
+  /** Size of chunks; `undefined` where the blob is sent whole. */
+  chunk: number | undefined;
+  /** The registry refused chunks. */
+  wholeOnly: boolean;
+  /** Tries without a byte more. */
+  attempt: number;
 }
 
 /**
  * Uploads a blob: POST opens an upload, one PUT sends it whole (distribution-spec, "POST then PUT"). That is the way that every registry
- * takes; chunks are not. A transfer that broke begins again with a new upload, since nobody knows what the old one has.
+ * takes. Chunks are for what is too large for a proxy (413), and for a transfer that broke: it goes on with what the registry says it has,
+ * and begins again where the registry does not say.
+ *
+ * @returns `mounted` where no bytes had to be sent.
  */
 export async function uploadBlob(upload: Upload): Promise<'mounted' | 'uploaded'> {
-  const { session, api, descriptor, options } = upload;
-  if (upload.content instanceof Uint8Array) verifyBytes(upload.content, descriptor);
-  for (let attempt = 0; ; attempt++) {
-    const location = await openUpload(upload, attempt === 0 ? upload.from : undefined);
-    if (location === undefined) return 'mounted';
-    let stored: HttpResponse | undefined;
-    try {
-      stored = await sendBlob(upload, location);
-    } catch (error) {
-      if (options.signal?.aborted || attempt >= session.retries || !isPassing(error)) {
-        await cancelUpload(upload, location);
-        throw error;
-      }
-    }
-    if (stored && (attempt >= session.retries || !isPassingStatus(stored.status))) {
-      if (stored.status !== 201 && stored.status !== 204) {
-        throw await api.error(stored, `PUT blob ${descriptor.digest}`);
-      }
-      await stored.discard();
-      checkStored(upload, singleHeader(stored, 'docker-content-digest'));
+  if (upload.content instanceof Uint8Array) verifyBytes(upload.content, upload.descriptor);
+  const first = await openUpload(upload, upload.from);
+  if (!first) return 'mounted';
+  const progress: Progress = { place: first, chunk: undefined, wholeOnly: false, attempt: 0 };
+  for (;;) {
+    const place = progress.place ?? (await openUpload(upload, undefined));
+    if (!place) return 'mounted';
+    progress.place = place;
+    const outcome = await send(upload, place, progress.chunk);
+    if (!(outcome instanceof OciError) && (outcome.status === 201 || outcome.status === 204)) {
+      await outcome.discard();
+      checkStored(upload, singleHeader(outcome, 'docker-content-digest'));
       return 'uploaded';
     }
-    await stored?.discard();
-    await waitBeforeRetry(attempt, stored?.headers['retry-after'], options.signal);
+    if ((await goOn(upload, progress, place, outcome)) === 'stored') return 'uploaded';
   }
 }
 
-/** @returns where to send the blob, or `undefined` where it was mounted. */
-async function openUpload(upload: Upload, from: string | undefined): Promise<URL | undefined> {
+/** @returns the last answer, or the network's error. */
+async function send(upload: Upload, place: Place, chunk: number | undefined): Promise<HttpResponse | OciError> {
+  try {
+    return await (chunk === undefined ? sendWhole(upload, place) : sendChunks(upload, place, chunk));
+  } catch (error) {
+    if (error instanceof OciError && !upload.options.signal?.aborted && isPassing(error)) return error;
+    await cancelUpload(upload, place);
+    throw error;
+  }
+}
+
+/** Decides how it goes on after a failure, where the registry has not stored the blob all the same. @throws {OciError} where it does not. */
+async function goOn(
+  upload: Upload,
+  progress: Progress,
+  place: Place,
+  outcome: HttpResponse | OciError,
+): Promise<'stored' | undefined> {
   const { session, api, descriptor, options } = upload;
-  const mount = from === undefined ? '' : `?mount=${descriptor.digest}&from=${encodeURIComponent(from)}`;
-  const response = await session.send({
-    method: 'POST',
-    to: `/v2/${api.path}/blobs/uploads/${mount}`,
-    body: new Uint8Array(0),
-    scope: from === undefined ? api.scope('pull,push') : `${api.scope('pull,push')} repository:${from}:pull`,
-    signal: options.signal,
-  });
-  if (from !== undefined && response.status === 201) {
-    await response.discard();
+  const giveUp = async (): Promise<never> => {
+    const error = outcome instanceof OciError ? outcome : await api.error(outcome, `PUT blob ${descriptor.digest}`);
+    await cancelUpload(upload, place);
+    throw error;
+  };
+  if (!(outcome instanceof OciError) && !isPassingStatus(outcome.status)) {
+    const next = otherWay(progress, place, outcome.status, descriptor.size);
+    if (!next) return giveUp();
+    await outcome.discard();
+    // What was refused in the middle is of no use.
+    await cancelUpload(upload, place);
+    Object.assign(progress, { place: undefined, ...next });
     return undefined;
   }
-  if (from !== undefined && response.status !== 202) {
-    // Registries refuse mounts in many ways; the plain upload shows whether something is really wrong.
-    await response.discard();
-    return openUpload(upload, undefined);
-  }
-  if (response.status !== 202) throw await api.error(response, `POST upload of ${descriptor.digest}`);
-  await response.discard();
-  const location = singleHeader(response, 'location');
-  if (location === undefined) {
-    const details = { registry: session.registry, repository: api.name };
-    throw new OciError('ERR_OCI_INVALID_RESPONSE', `${session.registry} opened an upload without a location`, details);
-  }
-  return allowedUrl(location, response.url, session.base, 'a place for an upload');
+  if (progress.attempt >= session.retries) return giveUp();
+  const retryAfter = outcome instanceof OciError ? undefined : outcome.headers['retry-after'];
+  if (!(outcome instanceof OciError)) await outcome.discard();
+  await waitBeforeRetry(progress.attempt, retryAfter, options.signal);
+  const had = place.offset;
+  const known = descriptor.size >= RESUMED && !progress.wholeOnly;
+  const state = known ? await uploadState(upload, place) : undefined;
+  // The answer may be lost when everything was already stored.
+  if (known && !state && (await isThere(upload))) return 'stored';
+  if (known && !state) await cancelUpload(upload, place);
+  progress.attempt = state && state.offset > had ? 0 : progress.attempt + 1;
+  progress.place = state;
+  // The second break without anything to go on with may be a proxy that cuts long bodies.
+  if (state || (progress.attempt > 1 && descriptor.size > CHUNK && !progress.wholeOnly))
+    progress.chunk ??= Math.max(CHUNK, place.minChunk);
+  return undefined;
 }
 
-async function sendBlob({ session, api, descriptor, content, options }: Upload, location: URL): Promise<HttpResponse> {
-  const url = new URL(location);
-  // Not by way of searchParams, which would write the registry's own part anew: it may be signed.
-  url.search += `${url.search === '' ? '?' : '&'}digest=${encodeURIComponent(descriptor.digest)}`;
+/** Another way of sending, where the one that was refused is not the only one. */
+function otherWay(
+  { chunk, wholeOnly }: Progress,
+  { minChunk }: Place,
+  status: number,
+  size: number,
+): Partial<Progress> | undefined {
+  if (wholeOnly) return undefined;
+  if (status === 413) {
+    const smaller = chunk === undefined ? Math.min(CHUNK, size / 2) : chunk / 4;
+    const next = Math.max(Math.floor(smaller), minChunk, SMALLEST_CHUNK);
+    return next < (chunk ?? size) ? { chunk: next } : undefined;
+  }
+  // No chunks here (GAR), other ones than ours (ECR), or an upload whose state was not what the registry said.
+  const refused = chunk !== undefined && status >= 400 && status < 500 && status !== 401 && status !== 403;
+  return refused ? { chunk: undefined, wholeOnly: true } : undefined;
+}
+
+async function isThere({ session, api, descriptor, options }: Upload): Promise<boolean> {
+  return contentExists(session, api, descriptor, options).catch((error: unknown) => {
+    if (options.signal?.aborted) throw error;
+    return false;
+  });
+}
+
+async function sendWhole({ session, api, descriptor, content, options }: Upload, place: Place): Promise<HttpResponse> {
   const body = descriptor.size <= SMALL ? await collect(content, descriptor) : content;
   return session.send({
     method: 'PUT',
-    to: url,
+    to: closingUrl(place, descriptor.digest),
     headers: { 'content-type': 'application/octet-stream' },
     body: body instanceof Uint8Array ? body : () => verifiedBeforeEnd(body(), descriptor),
     bodySize: descriptor.size,
     scope: api.scope('pull,push'),
     retries: 0,
+    answerTimeoutMs: session.idleTimeoutMs + Math.floor(descriptor.size / STORED_PER_MS),
     signal: options.signal,
   });
 }
@@ -120,16 +166,6 @@ async function* verifiedBeforeEnd(
     held = chunk;
   }
   if (held) yield held;
-}
-
-/** Tells the registry that nothing more comes; whether it hears does not matter. */
-async function cancelUpload({ session, api }: Upload, location: URL): Promise<void> {
-  if (location.origin !== session.base.origin) return;
-  const signal = AbortSignal.timeout(CANCEL_TIMEOUT_MS);
-  await session
-    .send({ method: 'DELETE', to: location, scope: api.scope('pull,push'), retries: 0, signal })
-    .then((response) => response.discard())
-    .catch(() => undefined);
 }
 
 /** distribution 2.8 takes a sha512 upload and keeps it under a sha256 digest, where nobody finds it. */
