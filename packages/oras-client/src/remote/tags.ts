@@ -12,14 +12,19 @@ const REFERRERS_TAG = /^sha(?:256|512)-[a-f0-9]{64}/;
 export interface TagOptions extends CallOptions {
   /** Default 1000, which no registry refuses. */
   pageSize?: number;
+  /** Begins after this tag, in the registry's order. */
+  last?: string;
+  /** Also gives the tags that stand for lists of referrers. Default false. */
+  referrersTags?: boolean;
 }
 
-/** Lists tags, each once, without those that stand for lists of referrers. */
+/** Lists tags, each once, without those that stand for lists of referrers unless they are asked for. */
 export async function* listTags(
   session: RegistrySession,
   api: RepositoryApi,
-  { signal, pageSize = 1000 }: TagOptions,
+  { signal, pageSize = 1000, last, referrersTags = false }: TagOptions,
 ): AsyncGenerator<string> {
+  const start = last === undefined ? '' : `&last=${encodeURIComponent(last)}`;
   const fetchPage = async (to: string | URL): Promise<Page<string>> => {
     const response = await session.send({ method: 'GET', to, scope: api.scope('pull'), signal });
     if (response.status !== 200) throw await api.error(response, 'GET tags');
@@ -28,8 +33,8 @@ export async function* listTags(
   };
   // A page may begin with the last tag of the one before (distribution 2.8).
   const seen = new Set<string>();
-  for await (const tag of followPages(`/v2/${api.path}/tags/list?n=${pageSize}`, fetchPage, session.registry)) {
-    if (!seen.has(tag) && !REFERRERS_TAG.test(tag)) yield tag;
+  for await (const tag of followPages(`/v2/${api.path}/tags/list?n=${pageSize}${start}`, fetchPage, session.registry)) {
+    if (!seen.has(tag) && (referrersTags || !REFERRERS_TAG.test(tag))) yield tag;
     seen.add(tag);
   }
 }
