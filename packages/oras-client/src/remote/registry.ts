@@ -11,6 +11,8 @@ import { RegistrySession } from './session.ts';
 export interface RepositoriesOptions extends CallOptions {
   /** Default 1000, which no registry refuses. */
   pageSize?: number;
+  /** Begins after this repository, in the registry's order. */
+  last?: string;
 }
 
 /** A registry as a whole. Close it when it is no longer needed. */
@@ -41,9 +43,9 @@ export class Registry implements AsyncDisposable {
    *
    * @throws {OciError} `ERR_OCI_UNSUPPORTED` where the registry has no such list.
    */
-  async *repositories({ signal, pageSize = 1000 }: RepositoriesOptions = {}): AsyncGenerator<string> {
+  async *repositories({ signal, pageSize = 1000, last }: RepositoriesOptions = {}): AsyncGenerator<string> {
     const seen = new Set<string>();
-    const first = `/v2/_catalog?n=${pageSize}`;
+    const first = `/v2/_catalog?n=${pageSize}${last === undefined ? '' : `&last=${encodeURIComponent(last)}`}`;
     for await (const name of followPages(first, (to) => this.#page(to, signal), this.registry)) {
       if (!seen.has(name)) yield name;
       seen.add(name);
