@@ -1,5 +1,6 @@
 import { createReadStream } from 'node:fs';
 import { CliError } from './cli-error.ts';
+import type { Streams } from './terminal/streams.ts';
 
 /** Bytes of a text file that the user named: kernel facts with their BTF are the largest, with some 15 MB. */
 const MAX_TEXT_FILE = 64 * 1024 * 1024;
@@ -21,6 +22,33 @@ export async function readTextFile(path: string): Promise<string> {
     throw new CliError('ERR_CLI_FILE', `${path} is larger than 64 MiB`, 'Check that it is the file you meant.');
   }
   return Buffer.concat(chunks).toString('utf8');
+}
+
+/** Bytes of a password or token on standard input. */
+const MAX_SECRET = 64 * 1024;
+
+/** All of standard input. @throws {CliError} `ERR_CLI_FILE` where it is more than `limit` bytes. */
+export async function readStdin({ stdin }: Streams, limit: number): Promise<Buffer> {
+  const chunks: Buffer[] = [];
+  let size = 0;
+  for await (const chunk of stdin as AsyncIterable<Buffer | string>) {
+    const bytes = typeof chunk === 'string' ? Buffer.from(chunk) : chunk;
+    size += bytes.length;
+    if (size > limit) {
+      throw new CliError(
+        'ERR_CLI_FILE',
+        `standard input has more than the ${limit} bytes that are read of it here`,
+        'Check that it is what you meant to send.',
+      );
+    }
+    chunks.push(bytes);
+  }
+  return Buffer.concat(chunks);
+}
+
+/** A password or token from standard input, without the line's end. */
+export async function readSecret(streams: Streams): Promise<string> {
+  return (await readStdin(streams, MAX_SECRET)).toString('utf8').replace(/\r?\n$/, '');
 }
 
 /** The file system's refusal as an error that names the file and the next step; any other error stays as it is. */

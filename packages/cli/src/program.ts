@@ -1,5 +1,5 @@
-import { Command, Option, type OutputConfiguration } from 'commander';
-import { commandsFor } from './commands/index.ts';
+import { Command, InvalidArgumentError, Option, type OutputConfiguration } from 'commander';
+import { type CommandEntry, commandsFor } from './commands/index.ts';
 import type { GetContext } from './context.ts';
 import { addExamples } from './options/examples.ts';
 import { addHelpTopics } from './help-topics.ts';
@@ -19,22 +19,17 @@ export async function createProgram(
   output: OutputConfiguration = {},
   args: readonly string[] = [],
 ): Promise<Command> {
+  const entries = commandsFor(args);
   const program = new Command('bpfship')
     .description('Pack, sign, ship and run eBPF services: one signed OCI artifact, the variant that fits each kernel.')
     .version(`bpfship ${version}`, '-V, --version', 'print the version')
-    .addOption(
-      new Option('--format <format>', 'how results are printed')
-        .choices(['text', 'json'])
-        .default('text')
-        .env('BPFSHIP_FORMAT'),
-    )
+    .addOption(formatOption(entries))
     .option('-j, --json', 'the same as --format json')
     .option('-q, --quiet', 'print only the essential: a digest, a name')
     .option('-d, --debug', 'print stacks and causes of errors')
     .option('--no-tty', 'no live progress, even on a terminal')
     .helpOption('-h, --help', 'show the help of a command');
-  for (const { group, load } of commandsFor(args))
-    program.addCommand((await load())(getContext).helpGroup(`${group}:`));
+  for (const { group, load } of entries) program.addCommand((await load())(getContext).helpGroup(`${group}:`));
   program.addHelpCommand(
     new Command('help').argument('[command]').description('show the help of a command').helpGroup('Other:'),
   );
@@ -46,6 +41,21 @@ export async function createProgram(
   ]);
   prepare(program, output);
   return program;
+}
+
+/** Formats beyond those of all commands are taken where the one command of the line knows them. */
+function formatOption(entries: readonly CommandEntry[]): Option {
+  const option = new Option('--format <format>', 'how results are printed')
+    .choices(['text', 'json'])
+    .default('text')
+    .env('BPFSHIP_FORMAT');
+  const more = entries.length === 1 ? (entries[0]?.formats ?? []) : [];
+  if (more.length === 0) return option;
+  const all = ['text', 'json', ...more];
+  return option.argParser((value) => {
+    if (all.includes(value)) return value;
+    throw new InvalidArgumentError(`Allowed choices are ${all.join(', ')}.`);
+  });
 }
 
 /** A line of the overview: name, alias and arguments; that there are options goes without saying. */

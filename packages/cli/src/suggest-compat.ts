@@ -1,4 +1,3 @@
-import { isCompatibleForm, isServiceManifest } from '@bpfship/media-types';
 import { fetchReference, OciError, parseManifest, type ReadOnlyTarget } from '@bpfship/oras-client';
 
 /** HTTP statuses with which registries refuse a manifest for what it is: GitLab and distribution 400, ECR 405, others 415 and 422. */
@@ -40,6 +39,8 @@ async function isStandardPackage({
   reference: string;
 }): Promise<boolean> {
   try {
+    // Only where something failed: it brings all the schemas along.
+    const { isCompatibleForm, isServiceManifest } = await import('@bpfship/media-types');
     const { descriptor, bytes } = await fetchReference(target, reference);
     const manifest = parseManifest(bytes, descriptor);
     return isServiceManifest(manifest) && !isCompatibleForm(manifest);

@@ -22,7 +22,7 @@ const FIELDS: Readonly<Record<string, readonly string[]>> = {
   inspect: ['artifactType', 'digest', 'index', 'manifest', 'mediaType', 'reference', 'size', 'totalSize'],
   pack: ['digest', 'mediaType', 'reference', 'size'],
   pull: ['digest', 'files', 'reference'],
-  push: ['digest', 'mediaType', 'reference', 'size', 'tag'],
+  push: ['artifactType', 'digest', 'mediaType', 'reference', 'referenceAsTags', 'size', 'tag'],
   sign: ['digest', 'existing', 'reference', 'signature'],
   verify: ['bundleDigest', 'candidates', 'checks', 'policyFingerprint', 'reference', 'signer', 'subject'],
   version: ['node', 'platform', 'standard', 'version'],

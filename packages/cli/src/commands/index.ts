@@ -9,6 +9,8 @@ export interface CommandEntry {
   readonly alias?: string;
   /** What help lists it under. */
   readonly group: string;
+  /** Values of --format that it knows beside text and json. */
+  readonly formats?: readonly string[];
   readonly load: () => Promise<Create>;
 }
 
@@ -30,6 +32,28 @@ export const commands: readonly CommandEntry[] = [
   { name: 'push', group: 'Registry', load: async () => (await import('./push.ts')).createPushCommand },
   { name: 'pull', group: 'Registry', load: async () => (await import('./pull.ts')).createPullCommand },
   { name: 'copy', alias: 'cp', group: 'Registry', load: async () => (await import('./copy.ts')).createCopyCommand },
+  { name: 'tag', group: 'Registry', load: async () => (await import('./tag.ts')).createTagCommand },
+  {
+    name: 'resolve',
+    alias: 'digest',
+    group: 'Registry',
+    load: async () => (await import('./tag.ts')).createResolveCommand,
+  },
+  { name: 'attach', group: 'Registry', load: async () => (await import('./attach.ts')).createAttachCommand },
+  {
+    name: 'discover',
+    group: 'Registry',
+    formats: ['tree', 'table'],
+    load: async () => (await import('./discover.ts')).createDiscoverCommand,
+  },
+  {
+    name: 'repo',
+    alias: 'repository',
+    group: 'Registry',
+    load: async () => (await import('./repo.ts')).createRepoCommand,
+  },
+  { name: 'manifest', group: 'Registry', load: async () => (await import('./manifest.ts')).createManifestCommand },
+  { name: 'blob', group: 'Registry', load: async () => (await import('./blob.ts')).createBlobCommand },
   { name: 'login', group: 'Registry', load: async () => (await import('./login.ts')).createLoginCommand },
   { name: 'logout', group: 'Registry', load: async () => (await import('./login.ts')).createLogoutCommand },
   { name: 'check', group: 'Node', load: async () => (await import('./check.ts')).createCheckCommand },
@@ -47,7 +71,6 @@ export const commands: readonly CommandEntry[] = [
   { name: 'upgrade', group: 'Node', load: async () => (await import('./install.ts')).createUpgradeCommand },
   { name: 'rollback', group: 'Node', load: async () => (await import('./rollback.ts')).createRollbackCommand },
   { name: 'restore', group: 'Node', load: async () => (await import('./rollback.ts')).createRestoreCommand },
-  { name: 'attach', group: 'Node', load: async () => (await import('./start-stop.ts')).createAttachCommand },
   { name: 'stop', group: 'Node', load: async () => (await import('./start-stop.ts')).createStopCommand },
   { name: 'start', group: 'Node', load: async () => (await import('./start-stop.ts')).createStartCommand },
   {

@@ -1,12 +1,14 @@
-import { createInterface } from 'node:readline/promises';
-import { text } from 'node:stream/consumers';
 import { Command } from 'commander';
-import { login, logout } from '@bpfship/oras-client';
+import { type Credential, login, logout } from '@bpfship/oras-client';
 import { CliError } from '../cli-error.ts';
 import type { CommandContext, GetContext } from '../context.ts';
-import { readTextFile } from '../files.ts';
+import { readSecret, readTextFile } from '../files.ts';
 import { addExamples } from '../options/examples.ts';
 import { addRegistryOptions, type RegistryOptionValues } from '../options/registry-options.ts';
+
+interface LoginValues extends RegistryOptionValues {
+  identityToken?: string;
+}
 
 /** `bpfship login REGISTRY` */
 export function createLoginCommand(getContext: GetContext): Command {
@@ -15,16 +17,21 @@ export function createLoginCommand(getContext: GetContext): Command {
     .description(
       'Checks credentials against a registry and stores them where docker keeps its own, so that docker, oras and cosign find them too.',
     )
-    .argument('<registry>', 'host and port, e.g. ghcr.io');
+    .argument('<registry>', 'host and port, e.g. ghcr.io')
+    .option(
+      '--identity-token <token>',
+      'identity token; other users of this machine may see it in the list of processes',
+    );
   addExamples(addRegistryOptions(command), [
     ['Log in with a token', 'bpfship login ghcr.io --username acme --password-stdin < token.txt'],
+    ['With an identity token', 'bpfship login registry.example.com --identity-token-stdin < token.txt'],
     ['Be asked for name and password', 'bpfship login harbor.example.com'],
     [
       'Keep the credentials in another file',
       'bpfship login ghcr.io --username acme --password-stdin --registry-config auth.json < token.txt',
     ],
   ]);
-  return command.action(async (registry: string, values: RegistryOptionValues) => {
+  return command.action(async (registry: string, values: LoginValues) => {
     const context = getContext();
     const credential = await askCredential(registry, values, context);
     const { storedIn } = await login(registry, credential, {
@@ -72,9 +79,22 @@ export function createLogoutCommand(getContext: GetContext): Command {
 
 async function askCredential(
   registry: string,
-  values: RegistryOptionValues,
-  { streams }: CommandContext,
-): Promise<{ username: string; password: string }> {
+  values: LoginValues,
+  { streams, printer }: CommandContext,
+): Promise<Credential> {
+  if (values.identityToken !== undefined || values.identityTokenStdin) {
+    if (values.username !== undefined || values.passwordStdin || (values.identityToken && values.identityTokenStdin)) {
+      throw new CliError(
+        'ERR_CLI_USAGE',
+        'an identity token needs no user name and no password',
+        `bpfship login ${registry} --identity-token-stdin < FILE`,
+      );
+    }
+    if (values.identityToken !== undefined) {
+      printer.warn('--identity-token shows the token in the list of processes; --identity-token-stdin does not');
+    }
+    return { refreshToken: values.identityToken ?? (await readSecret(streams)) };
+  }
   if (values.passwordStdin) {
     if (values.username === undefined) {
       throw new CliError(
@@ -83,7 +103,7 @@ async function askCredential(
         `bpfship login ${registry} --username NAME --password-stdin < FILE`,
       );
     }
-    return { username: values.username, password: (await text(streams.stdin)).replace(/\r?\n$/, '') };
+    return { username: values.username, password: await readSecret(streams) };
   }
   if (!streams.stdin.isTTY || !streams.stderr.isTTY) {
     throw new CliError(
@@ -92,6 +112,7 @@ async function askCredential(
       `bpfship login ${registry} --username NAME --password-stdin < FILE`,
     );
   }
+  const { createInterface } = await import('node:readline/promises');
   const terminal = createInterface({ input: streams.stdin, output: streams.stderr, terminal: true });
   try {
     const username = values.username ?? (await terminal.question('User name: '));

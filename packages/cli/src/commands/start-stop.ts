@@ -10,7 +10,7 @@ import {
   openLocalNode,
   showSteps,
 } from '../options/node-options.ts';
-import { addTargetOptions, attachTargets, type TargetOptionValues } from '../options/target-options.ts';
+import { attachTargets, type TargetOptionValues } from '../options/target-options.ts';
 
 /** `bpfship stop SERVICE` */
 export function createStopCommand(getContext: GetContext): Command {
@@ -57,29 +57,19 @@ export function createStartCommand(getContext: GetContext): Command {
   });
 }
 
-/** `bpfship attach SERVICE` */
-export function createAttachCommand(getContext: GetContext): Command {
-  const command = new Command('attach')
-    .summary('change where a running service attaches')
-    .description(
-      'Attaches the programs of a running service at other targets: new ones are added, others left, and programs that stay where they are are not touched. Without targets, patterns are looked up again.',
-    )
-    .argument('<service>', 'the installed service');
-  addExamples(addNodeOptions(addTargetOptions(command)), [
-    ['To two interfaces', 'bpfship attach packet-count --interface eth0 --interface eth1'],
-    ['One program to another binary', 'bpfship attach shell-watch --target line=binary=/bin/zsh,symbol=readline'],
-    ['Look up a pattern again', 'bpfship attach packet-count'],
-  ]);
-  return command.action(async (name: string, values: NodeOptionValues & TargetOptionValues) => {
-    const context = getContext();
-    const service = checkServiceName(name);
-    if (values.xdpMode !== undefined && values.interface === undefined && values.target === undefined) {
-      throw new CliError('ERR_CLI_USAGE', '--xdp-mode is of an interface', 'Name it with --interface.');
-    }
-    await using node = await openLocalNode(values, context);
-    const options = { service, attach: attachTargets(values), onStep: showSteps(context), signal: context.signal };
-    printAttached('Attached', await node.setTargets(options), context);
-  });
+/** `bpfship attach SERVICE`: attaches the programs of a running service at other targets. */
+export async function attachService(
+  name: string,
+  values: NodeOptionValues & TargetOptionValues,
+  context: CommandContext,
+): Promise<void> {
+  const service = checkServiceName(name);
+  if (values.xdpMode !== undefined && values.interface === undefined && values.target === undefined) {
+    throw new CliError('ERR_CLI_USAGE', '--xdp-mode is of an interface', 'Name it with --interface.');
+  }
+  await using node = await openLocalNode(values, context);
+  const options = { service, attach: attachTargets(values), onStep: showSteps(context), signal: context.signal };
+  printAttached('Attached', await node.setTargets(options), context);
 }
 
 function printAttached(verb: string, result: InstallResult, { printer }: CommandContext): void {

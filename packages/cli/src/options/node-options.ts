@@ -2,22 +2,16 @@ import { type Command, Option } from 'commander';
 import type { InstallProgress, ShimNode } from '@bpfship/runtime-shim';
 import { openNode } from '@bpfship/runtime-shim';
 import { CliError } from '../cli-error.ts';
+import { addStateOption, type NodeOptionValues } from './state-option.ts';
 import type { CommandContext } from '../context.ts';
 import { addTargetOptions, type TargetOptionValues } from './target-options.ts';
 import { formatBytes, formatDuration } from '../terminal/table.ts';
 
-/** Values of the options that {@link addNodeOptions} adds. */
-export interface NodeOptionValues {
-  stateDir?: string;
-}
+export type { NodeOptionValues } from './state-option.ts';
 
 /** Options of every command that works on the node's state. */
 export function addNodeOptions(command: Command): Command {
-  return command.addOption(
-    new Option('--state-dir <folder>', 'state folder of the node (default: /var/lib/bpfship)')
-      .env('BPFSHIP_STATE_DIR')
-      .helpGroup('Node options:'),
-  );
+  return addStateOption(command);
 }
 
 /** The node's state folder. */

@@ -2,8 +2,8 @@ import { once } from 'node:events';
 import { sanitize, sanitizeLine, toJson } from './sanitize.ts';
 import type { Streams } from './streams.ts';
 
-/** How results are printed. */
-export type OutputFormat = 'text' | 'json';
+/** How results are printed; the last two by commands that say so. */
+export type OutputFormat = 'text' | 'json' | 'tree' | 'table';
 
 /** Global options, as every command sees them. */
 export interface GlobalOptions {
