@@ -18,5 +18,7 @@ export function startWorker({ from, built }: WorkerFile, options: WorkerOptions)
     const name = JSON.stringify(file.replace(/\.js$/, ''));
     return new Worker(`${getAsset('loader.js', 'utf8')}\nrunEmbedded(${name});`, { ...options, eval: true });
   }
-  return new Worker(new URL(from.endsWith('.ts') ? built : `./${file}`, from), options);
+  // Of a script in an argument, Node would hand its workers what it refuses for files.
+  const inherited = process.execArgv.some((argument) => argument.startsWith('--input-type')) ? { execArgv: [] } : {};
+  return new Worker(new URL(from.endsWith('.ts') ? built : `./${file}`, from), { ...inherited, ...options });
 }
