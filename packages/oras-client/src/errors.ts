@@ -24,6 +24,9 @@ export type OciErrorCode =
   | 'ERR_OCI_NO_SPACE'
   | 'ERR_OCI_STORAGE'
   | 'ERR_OCI_LIMIT'
+  | 'ERR_OCI_READ_ONLY'
+  | 'ERR_OCI_ALREADY_EXISTS'
+  | 'ERR_OCI_UNSAFE_PATH'
   | 'ERR_OCI_ABORTED';
 
 /** What an {@link OciError} knows besides its message. */

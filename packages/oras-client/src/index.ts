@@ -1,6 +1,7 @@
 export type {
   CallOptions,
   Content,
+  Deleter,
   FetchOptions,
   GraphSource,
   GraphTarget,
@@ -12,20 +13,44 @@ export type {
   Resolver,
   Storage,
   Tagger,
+  TagLister,
   Target,
+  Untagger,
 } from './content/content.ts';
 export {
   fetchBytes,
   type FetchedReference,
   fetchManifest,
+  fetchPartial,
   fetchReference,
+  inlineContent,
+  type PartialContent,
   type ReferenceFetcher,
 } from './content/fetch.ts';
+export { OciArchiveStore } from './content/archive-store.ts';
 export { OciLayoutStore } from './content/layout-store.ts';
 export { artifactTypeOf, isIndexManifest, parseManifest, successorsOf } from './content/manifest.ts';
+export {
+  type AddFileOptions,
+  ANNOTATION_TITLE,
+  FileStore,
+  type FileStoreOptions,
+  MEDIA_TYPE_FILE,
+} from './content/file-store.ts';
+export { safePathParts } from './content/file-name.ts';
 export { makeFolder } from './content/make-folder.ts';
 export { MemoryStore } from './content/memory-store.ts';
-export { copy, type CopyDestination, type CopyOptions, type CopySource, type ProgressEvent } from './copy.ts';
+export { copy, copyGraph, extendedCopy, extendedCopyGraph } from './copy.ts';
+export type {
+  CopyDestination,
+  CopyGraphOptions,
+  CopyOptions,
+  CopySource,
+  ManifestFilter,
+  PlatformFilter,
+  ProgressEvent,
+  ReferrerOptions,
+} from './copy-options.ts';
 export {
   type Credential,
   type CredentialSource,
@@ -50,9 +75,11 @@ export {
   type PackOptions,
   pushBytes,
 } from './pack.ts';
+export { selectPlatform } from './platform.ts';
 export { formatReference, isLoopback, parseLayoutReference, parseReference, type Reference } from './reference.ts';
 export { type SharedConnections, shareConnections } from './remote/connections.ts';
 export type { RemoteOptions, RequestEvent } from './remote/options.ts';
 export { pingRegistry, Registry, type RepositoriesOptions } from './remote/registry.ts';
 export { Repository } from './remote/repository.ts';
+export { resolve, type ResolveOptions, tag, tagBytes, tagN, type TagOptionsN } from './tagging.ts';
 export type { TagList, TagOptions } from './remote/tags.ts';

@@ -1,4 +1,6 @@
+import { stat } from 'node:fs/promises';
 import type { GraphTarget } from './content/content.ts';
+import { OciArchiveStore } from './content/archive-store.ts';
 import { OciLayoutStore } from './content/layout-store.ts';
 import { OciError } from './errors.ts';
 import { formatReference, parseLayoutReference, parseReference } from './reference.ts';
@@ -12,13 +14,13 @@ export interface OpenedTarget extends AsyncDisposable {
   reference: string | undefined;
   /** The whole reference for people. */
   display: string;
-  /** Registry and repository, or the layout's folder; without tag. */
+  /** Registry and repository, or the layout's folder or archive; without tag. */
   location: string;
 }
 
 /** What {@link openTarget} takes besides a reference. */
 export interface OpenTargetOptions extends RemoteOptions {
-  /** The reference is `folder:tag` of an OCI layout. Default false. */
+  /** The reference is `folder:tag` of an OCI layout, or `file.tar:tag` of an archive of one, which is only read. Default false. */
   ociLayout?: boolean;
   /** Makes the layout where it is missing. Default false. */
   create?: boolean;
@@ -28,8 +30,13 @@ export interface OpenTargetOptions extends RemoteOptions {
 export async function openTarget(text: string, options: OpenTargetOptions = {}): Promise<OpenedTarget> {
   if (options.ociLayout) {
     const { path, reference } = parseLayoutReference(text);
+    const place = { reference, display: text, location: path };
+    if (await isFile(path)) {
+      const archive = await OciArchiveStore.open(path);
+      return { ...place, target: archive, [Symbol.asyncDispose]: () => archive.close() };
+    }
     const target = await OciLayoutStore.open(path, { create: options.create ?? false });
-    return { target, reference, display: text, location: path, [Symbol.asyncDispose]: () => Promise.resolve() };
+    return { ...place, target, [Symbol.asyncDispose]: () => Promise.resolve() };
   }
   const parsed = parseReference(text);
   const target = new Repository(parsed, options);
@@ -40,6 +47,13 @@ export async function openTarget(text: string, options: OpenTargetOptions = {}):
     location: `${parsed.registry}/${parsed.repository}`,
     [Symbol.asyncDispose]: () => target.close(),
   };
+}
+
+async function isFile(path: string): Promise<boolean> {
+  return stat(path).then(
+    (info) => info.isFile(),
+    () => false,
+  );
 }
 
 /** The tag or digest of an opened target. @throws {OciError} `ERR_OCI_INVALID_REFERENCE` where none was given. */

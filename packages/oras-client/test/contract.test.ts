@@ -1,23 +1,33 @@
+import { execFileSync } from 'node:child_process';
 import { createHash } from 'node:crypto';
 import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { afterAll, beforeAll, describe, expect, it, onTestFinished } from 'vitest';
 import { createRegistry, type Registry } from '@bpfship/registry-dev';
 import {
   copy,
-  type Descriptor,
   digestOf,
   fetchBytes,
   fetchManifest,
+  fetchPartial,
+  FileStore,
+  type GraphSource,
   type GraphTarget,
+  MEDIA_TYPE_INDEX,
   MemoryStore,
+  OciArchiveStore,
   OciLayoutStore,
   packManifest,
   pushBytes,
+  type ReadOnlyTarget,
   Repository,
+  tagBytes,
+  tagN,
 } from '../src/index.ts';
 import { type RunningRegistry, startDockerRegistry } from './docker-registry.ts';
+import { packPlatforms, packSample } from './support/graphs.ts';
+import { list } from './support/list.ts';
 
 let folder: string;
 let registry: Registry;
@@ -41,6 +51,7 @@ afterAll(async () => {
 
 const targets: [string, () => Promise<GraphTarget>][] = [
   ['memory', () => Promise.resolve(new MemoryStore())],
+  ['files', () => FileStore.open(join(folder, `files-${counter++}`))],
   ['OCI layout', () => OciLayoutStore.open(join(folder, `layout-${counter++}`), { create: true })],
   [
     'registry-dev',
@@ -55,26 +66,6 @@ const targets: [string, () => Promise<GraphTarget>][] = [
     () => Promise.resolve(new Repository({ registry: docker.host, repository: `test/r${counter++}` })),
   ],
 ];
-
-async function packSample(
-  target: GraphTarget,
-  subject?: Descriptor,
-  type = 'application/vnd.example.v1',
-): Promise<Descriptor> {
-  const layer = await pushBytes(target, 'application/octet-stream', Buffer.from(`layer of ${type}`));
-  return packManifest(target, {
-    artifactType: type,
-    layers: [layer],
-    annotations: { b: '2', a: '1' },
-    ...(subject ? { subject } : {}),
-  });
-}
-
-async function list<T>(source: AsyncIterable<T>): Promise<T[]> {
-  const all: T[] = [];
-  for await (const item of source) all.push(item);
-  return all;
-}
 
 describe.each(targets)('%s', (_name, open) => {
   it('gives back what was pushed, and resolves tags and digests', async () => {
@@ -156,6 +147,21 @@ describe.each(targets)('%s', (_name, open) => {
     expect((await target.resolve(one.digest)).digest).toBe(one.digest);
   });
 
+  it('gives a manifest several tags', async () => {
+    const target = await open();
+    const root = await packSample(target);
+    await target.tag(root, '1.2.3');
+    expect((await tagN(target, '1.2.3', ['1.2', '1', 'latest', '1'])).digest).toBe(root.digest);
+    for (const name of ['1.2', '1', 'latest']) expect((await target.resolve(name)).digest).toBe(root.digest);
+    const bytes = Buffer.from(JSON.stringify({ schemaVersion: 2, mediaType: MEDIA_TYPE_INDEX, manifests: [] }));
+    const index = await tagBytes(target, MEDIA_TYPE_INDEX, bytes, ['empty', 'none']);
+    expect((await target.resolve('none')).digest).toBe(index.digest);
+    await expect(tagN(target, 'nothing', ['x'])).rejects.toMatchObject({ code: 'ERR_OCI_NOT_FOUND' });
+    await expect(tagBytes(target, 'text/plain', bytes, ['x'])).rejects.toMatchObject({
+      code: 'ERR_OCI_INVALID_MANIFEST',
+    });
+  });
+
   it('stops at once when it is aborted', async () => {
     const target = await open();
     const blob = await pushBytes(target, 'application/octet-stream', Buffer.from('0123456789'));
@@ -179,6 +185,86 @@ describe.each(targets)('%s', (_name, open) => {
     await copy(target, 'v2', back, 'v3', { withReferrers: true });
     expect((await back.resolve('v3')).digest).toBe(root.digest);
     expect((await list(back.predecessors(root))).map(({ digest }) => digest)).toEqual([signature.digest]);
+  });
+});
+
+/** Everything that is read of a target that some store was copied into. */
+const readers: [string, (source: MemoryStore) => Promise<ReadOnlyTarget & GraphSource>][] = [
+  ...targets.map(([name, open]): (typeof readers)[number] => [
+    name,
+    async (source) => {
+      const target = await open();
+      await copy(source, 'v1', target, 'v1', { withReferrers: true });
+      return target;
+    },
+  ]),
+  [
+    'OCI layout in a tar archive',
+    async (source) => {
+      const path = join(folder, `layout-${counter++}`);
+      const layout = await OciLayoutStore.open(path, { create: true });
+      await copy(source, 'v1', layout, 'v1', { withReferrers: true });
+      execFileSync('tar', ['-cf', `${path}.tar`, '-C', path, '.']);
+      const archive = await OciArchiveStore.open(`${path}.tar`);
+      onTestFinished(() => archive.close());
+      return archive;
+    },
+  ],
+];
+
+describe.each(readers)('%s, read', (_name, open) => {
+  it('gives a graph of nested indexes with referrers, byte for byte', async () => {
+    const source = new MemoryStore();
+    const { root, byArchitecture } = await packPlatforms(source);
+    await source.tag(root, 'v1');
+    const [, , nested] = byArchitecture;
+    const signature = await packSample(source, root, 'application/vnd.example.signature');
+    const target = await open(source);
+    expect((await target.resolve('v1')).digest).toBe(root.digest);
+    expect((await target.resolve(nested?.digest ?? '')).digest).toBe(nested?.digest);
+    const back = new MemoryStore();
+    expect((await copy(target, 'v1', back, 'v2', { withReferrers: true })).digest).toBe(root.digest);
+    for (const part of [...byArchitecture, signature]) expect(await back.exists(part)).toBe(true);
+    const referrers = await list(target.predecessors(root));
+    expect(referrers).toMatchObject([{ digest: signature.digest, artifactType: 'application/vnd.example.signature' }]);
+    expect(await list(target.predecessors(root, { artifactType: 'application/vnd.example.other' }))).toEqual([]);
+  });
+
+  it('gives parts, and says of a part that it is not verified, and of the whole that it is', async () => {
+    const source = new MemoryStore();
+    const blob = await pushBytes(source, 'application/octet-stream', Buffer.from('0123456789'));
+    await source.tag(await packManifest(source, { artifactType: 'a/b', layers: [blob] }), 'v1');
+    const target = await open(source);
+    const part = await fetchPartial(target, blob, [2, 4]);
+    expect([Buffer.from(part.bytes).toString(), part.verified]).toEqual(['234', false]);
+    const whole = await fetchPartial(target, blob, [0, 9]);
+    expect([Buffer.from(whole.bytes).toString(), whole.verified]).toEqual(['0123456789', true]);
+    await expect(fetchPartial(target, blob, [8, 10])).rejects.toMatchObject({ code: 'ERR_OCI_INVALID_RANGE' });
+    await expect(fetchPartial(target, blob, [0, 9], { maxBytes: 5 })).rejects.toMatchObject({
+      code: 'ERR_OCI_SIZE_EXCEEDED',
+    });
+  });
+
+  it('says what is not there, finds out a wrong size, and stops at once when aborted', async () => {
+    const source = new MemoryStore();
+    const root = await packSample(source);
+    await source.tag(root, 'v1');
+    const target = await open(source);
+    const missing = { mediaType: 'application/octet-stream', digest: digestOf(Buffer.from('no')), size: 2 };
+    expect(await target.exists(missing)).toBe(false);
+    await expect(fetchBytes(target, missing)).rejects.toMatchObject({ code: 'ERR_OCI_NOT_FOUND' });
+    await expect(target.resolve('nothing')).rejects.toMatchObject({ code: 'ERR_OCI_NOT_FOUND' });
+    await expect(fetchBytes(target, { ...root, size: root.size + 1 })).rejects.toMatchObject({
+      code: expect.stringMatching(/^ERR_OCI_(?:SIZE|DIGEST)_MISMATCH$/),
+    });
+    const signal = AbortSignal.abort();
+    for (const action of [
+      () => target.resolve('v1', { signal }),
+      () => target.exists(root, { signal }),
+      () => fetchBytes(target, root, { signal }),
+      () => list(target.predecessors(root, { signal })),
+    ])
+      await expect(action()).rejects.toMatchObject({ code: 'ERR_OCI_ABORTED' });
   });
 });
 
@@ -209,7 +295,7 @@ it('keeps content under a sha512 digest, or says that the registry cannot', asyn
   const bytes = Buffer.from('content');
   const digest = `sha512:${createHash('sha512').update(bytes).digest('hex')}`;
   const descriptor = { mediaType: 'application/octet-stream', digest, size: bytes.length };
-  for (const open of [targets[0]?.[1], targets[1]?.[1]]) {
+  for (const open of [targets[0]?.[1], targets[1]?.[1], targets[2]?.[1]]) {
     const target = await open?.();
     await target?.push(descriptor, bytes);
     expect(target && Buffer.from(await fetchBytes(target, descriptor)).toString()).toBe('content');

@@ -44,6 +44,23 @@ export interface Tagger {
   tag(descriptor: Descriptor, reference: string, options?: CallOptions): Promise<void>;
 }
 
+/** Takes names away. */
+export interface Untagger {
+  /** The manifest stays. @throws {OciError} `ERR_OCI_NOT_FOUND`. */
+  untag(reference: string, options?: CallOptions): Promise<void>;
+}
+
+/** Removes content. */
+export interface Deleter {
+  /** @throws {OciError} `ERR_OCI_NOT_FOUND`. */
+  delete(descriptor: Descriptor, options?: CallOptions): Promise<void>;
+}
+
+/** Lists names. */
+export interface TagLister {
+  tags(options?: CallOptions): Promise<string[]>;
+}
+
 /** Finds what refers to a manifest. */
 export interface GraphSource {
   /** Manifests whose `subject` is this one. Their `artifactType` in the list is a claim of the registry. */

@@ -1,35 +1,46 @@
-import { createReadStream } from 'node:fs';
-import { readdir, readFile, rm, stat } from 'node:fs/promises';
+import { lstat, readdir, readFile, rm, stat } from 'node:fs/promises';
 import { makeFolder } from './make-folder.ts';
 import { dirname, join } from 'node:path';
-import { type Descriptor, type ImageIndex, isManifest, MAX_MANIFEST_SIZE, MEDIA_TYPE_INDEX } from '../descriptor.ts';
+import { type Descriptor, type ImageIndex, isManifest, MEDIA_TYPE_INDEX } from '../descriptor.ts';
 import { parseDigest, verified } from '../digest.ts';
-import { isNotFound, OciError, storageError, throwIfAborted } from '../errors.ts';
+import { OciError, storageError, throwIfAborted } from '../errors.ts';
 import { writeAtomically } from './atomic-file.ts';
 import {
   type CallOptions,
   chunksOf,
   type Content,
   type FetchOptions,
+  type Deleter,
   type GraphTarget,
   type PredecessorOptions,
+  type TagLister,
+  type Untagger,
 } from './content.ts';
-import { fetchBytes } from './fetch.ts';
 import { withFileLock } from './file-lock.ts';
-import { isDescriptor, parseManifest } from './manifest.ts';
+import { reachableFrom, removeBlobs } from './garbage.ts';
+import {
+  ANNOTATION_REF_NAME,
+  checkLayoutMarker,
+  MAX_LAYOUT_INDEX_SIZE,
+  nameOf,
+  parseLayoutIndex,
+  predecessorsInLayout,
+  resolveInLayout,
+  tagsOf,
+  withoutRefName,
+} from './layout-index.ts';
 import { checkRange, slice } from './range.ts';
-import { referrerDescriptor } from './referrer.ts';
+import { readFileChunks } from './read-file.ts';
 import { syncFolder } from './sync-folder.ts';
 
-const ANNOTATION_REF_NAME = 'org.opencontainers.image.ref.name';
-/** `index.json` of a layout with many tags may be larger than a manifest. */
-const MAX_INDEX_SIZE = 4 * MAX_MANIFEST_SIZE;
+/** Milliseconds for which a blob that nothing refers to is kept: its manifest may be on its way. */
+const GRACE_MS = 60 * 60 * 1000;
 
 /**
  * A target in a folder: an OCI image layout (image-spec image-layout.md). Blobs and `index.json` appear under their names only when they
  * are whole; several processes may use one folder.
  */
-export class OciLayoutStore implements GraphTarget {
+export class OciLayoutStore implements GraphTarget, Untagger, Deleter, TagLister {
   /** The folder. */
   readonly path: string;
 
@@ -46,15 +57,10 @@ export class OciLayoutStore implements GraphTarget {
   static async open(path: string, options: { create?: boolean } = {}): Promise<OciLayoutStore> {
     const marker = join(path, 'oci-layout');
     try {
-      const layout = JSON.parse(await readFile(marker, 'utf8')) as { imageLayoutVersion?: unknown };
-      if (layout?.imageLayoutVersion !== '1.0.0') {
-        throw new OciError('ERR_OCI_INVALID_LAYOUT', `${path} is an OCI layout of another version than 1.0.0`);
-      }
+      checkLayoutMarker(await readFile(marker, 'utf8'), marker);
     } catch (error) {
       const missing =
         (error as NodeJS.ErrnoException).code === 'ENOENT' || (error as NodeJS.ErrnoException).code === 'ENOTDIR';
-      if (error instanceof SyntaxError)
-        throw new OciError('ERR_OCI_INVALID_LAYOUT', `${marker} is not JSON`, { cause: error });
       if (!missing) throw storageError(error, `opening the OCI layout ${path}`);
       if (!options.create) {
         throw new OciError('ERR_OCI_NOT_FOUND', `${path} is not an OCI layout`, {
@@ -74,6 +80,8 @@ export class OciLayoutStore implements GraphTarget {
     const file = this.#blobPath(descriptor);
     try {
       const info = await stat(file);
+      if (!info.isFile())
+        throw new OciError('ERR_OCI_INVALID_LAYOUT', `${descriptor.digest} in ${this.path} is no regular file`);
       if (info.size !== descriptor.size) {
         throw new OciError(
           'ERR_OCI_SIZE_MISMATCH',
@@ -92,9 +100,12 @@ export class OciLayoutStore implements GraphTarget {
     return slice(readFileChunks(file, options, range), 0, range[1] - range[0] + 1);
   }
 
-  async exists(descriptor: Descriptor): Promise<boolean> {
+  async exists(descriptor: Descriptor, { signal }: CallOptions = {}): Promise<boolean> {
+    throwIfAborted(signal);
+    const file = this.#blobPath(descriptor);
     try {
-      return (await stat(this.#blobPath(descriptor))).size === descriptor.size;
+      const info = await stat(file);
+      return info.isFile() && info.size === descriptor.size;
     } catch {
       return false;
     }
@@ -105,19 +116,14 @@ export class OciLayoutStore implements GraphTarget {
     if (isManifest(descriptor)) await this.#indexManifest(descriptor);
   }
 
-  async resolve(reference: string): Promise<Descriptor> {
+  async resolve(reference: string, { signal }: CallOptions = {}): Promise<Descriptor> {
+    throwIfAborted(signal);
     const { manifests } = await this.#readIndex();
-    const byName = manifests.find((entry) => nameOf(entry) === reference);
-    const found = byName ?? manifests.find(({ digest }) => digest === reference);
-    if (!found) {
-      throw new OciError('ERR_OCI_NOT_FOUND', `"${reference}" is not in the layout ${this.path}`, {
-        hint: `It has: ${tagsOf(manifests).slice(0, 20).join(', ') || 'no tags'}`,
-      });
-    }
-    return withoutRefName(found);
+    return resolveInLayout(this, manifests, reference, { place: this.path, signal });
   }
 
-  async tag(descriptor: Descriptor, reference: string): Promise<void> {
+  async tag(descriptor: Descriptor, reference: string, { signal }: CallOptions = {}): Promise<void> {
+    throwIfAborted(signal);
     if (!(await this.exists(descriptor))) {
       throw new OciError('ERR_OCI_NOT_FOUND', `${descriptor.digest} is not in the layout ${this.path}`);
     }
@@ -137,20 +143,53 @@ export class OciLayoutStore implements GraphTarget {
   }
 
   async *predecessors(descriptor: Descriptor, options: PredecessorOptions = {}): AsyncGenerator<Descriptor> {
-    const seen = new Set<string>();
-    for (const entry of (await this.#readIndex()).manifests) {
-      if (!isManifest(entry) || seen.has(entry.digest)) continue;
-      seen.add(entry.digest);
-      const bytes = await fetchBytes(this, withoutRefName(entry), options).catch((error: unknown) => {
-        if (isNotFound(error)) return undefined;
-        throw error;
-      });
-      if (!bytes) continue;
-      const manifest = parseIfManifest(bytes, entry);
-      if (manifest?.subject?.digest !== descriptor.digest) continue;
-      const referrer = referrerDescriptor(entry, manifest);
-      if (options.artifactType === undefined || referrer.artifactType === options.artifactType) yield referrer;
-    }
+    throwIfAborted(options.signal);
+    yield* predecessorsInLayout(this, (await this.#readIndex()).manifests, descriptor, options);
+  }
+
+  /**
+   * Takes a name away. The manifest stays, to be found by its digest.
+   *
+   * @throws {OciError} `ERR_OCI_NOT_FOUND`.
+   */
+  async untag(reference: string, { signal }: CallOptions = {}): Promise<void> {
+    throwIfAborted(signal);
+    await this.#changeIndex((manifests) => {
+      const named = manifests.find((entry) => nameOf(entry) === reference);
+      if (!named) throw new OciError('ERR_OCI_NOT_FOUND', `"${reference}" is no tag in the layout ${this.path}`);
+      const others = manifests.filter((entry) => nameOf(entry) !== reference);
+      return others.some(({ digest }) => digest === named.digest) ? others : [...others, withoutRefName(named)];
+    });
+  }
+
+  /**
+   * Removes a manifest with all its names, or a blob. What it refers to stays until {@link gc}.
+   *
+   * @throws {OciError} `ERR_OCI_NOT_FOUND`.
+   */
+  async delete(descriptor: Descriptor, { signal }: CallOptions = {}): Promise<void> {
+    throwIfAborted(signal);
+    const file = this.#blobPath(descriptor);
+    if (!(await this.exists(descriptor)))
+      throw new OciError('ERR_OCI_NOT_FOUND', `${descriptor.digest} is not in the layout ${this.path}`);
+    // First the names: a name whose manifest is gone would be a broken layout.
+    if (isManifest(descriptor)) await this.prune((digest) => digest !== descriptor.digest);
+    await rm(file, { force: true });
+  }
+
+  /**
+   * Removes the blobs that no manifest in `index.json` refers to, near or far. A manifest whose parts are missing keeps those that are there.
+   *
+   * @param options.graceMs - younger blobs stay, since another process may be about to push their manifest. Default one hour.
+   * @returns the digests that were removed, sorted.
+   */
+  async gc({ graceMs = GRACE_MS, signal }: CallOptions & { graceMs?: number } = {}): Promise<string[]> {
+    throwIfAborted(signal);
+    return withFileLock(join(this.path, 'index.json.lock'), async () => {
+      const { manifests } = await this.#readIndex();
+      const kept = await reachableFrom(this, manifests.map(withoutRefName), signal);
+      return removeBlobs(join(this.path, 'blobs'), { kept, before: Date.now() - graceMs, signal });
+    });
   }
 
   /** Takes manifests out of `index.json` whose digest is not kept; their blobs stay. */
@@ -169,7 +208,8 @@ export class OciLayoutStore implements GraphTarget {
   }
 
   /** Names in this layout. */
-  async tags(): Promise<string[]> {
+  async tags({ signal }: CallOptions = {}): Promise<string[]> {
+    throwIfAborted(signal);
     return tagsOf((await this.#readIndex()).manifests);
   }
 
@@ -179,6 +219,7 @@ export class OciLayoutStore implements GraphTarget {
   }
 
   async #write(descriptor: Descriptor, content: Content, { signal }: CallOptions): Promise<void> {
+    await this.#checkBlobFolder(descriptor);
     const source = async function* (): AsyncGenerator<Uint8Array> {
       for await (const chunk of verified(chunksOf(content), descriptor)) {
         throwIfAborted(signal);
@@ -186,6 +227,18 @@ export class OciLayoutStore implements GraphTarget {
       }
     };
     await writeAtomically(this.#blobPath(descriptor), source);
+  }
+
+  /** Nothing is written where a link in a layout of others would lead. */
+  async #checkBlobFolder(descriptor: Descriptor): Promise<void> {
+    const folder = dirname(this.#blobPath(descriptor));
+    for (const path of [dirname(folder), folder]) {
+      const info = await lstat(path).catch(() => undefined);
+      if (info?.isSymbolicLink())
+        throw new OciError('ERR_OCI_INVALID_LAYOUT', `${path} is a symbolic link; nothing is written through it`, {
+          hint: 'Name the folder that it leads to, where that is what you want.',
+        });
+    }
   }
 
   /** A manifest must be reachable from `index.json` to be part of the layout; signatures are found through it. */
@@ -214,16 +267,12 @@ export class OciLayoutStore implements GraphTarget {
   async #readIndex(): Promise<ImageIndex> {
     const file = join(this.path, 'index.json');
     try {
-      if ((await stat(file)).size > MAX_INDEX_SIZE)
-        throw new OciError('ERR_OCI_SIZE_EXCEEDED', `${file} is larger than ${MAX_INDEX_SIZE} bytes`);
-      const index = JSON.parse(await readFile(file, 'utf8')) as ImageIndex;
-      if (!Array.isArray(index?.manifests) || !index.manifests.every(isDescriptor)) {
-        throw new OciError('ERR_OCI_INVALID_LAYOUT', `${file} has no list of manifests`);
-      }
-      return index;
+      const info = await stat(file);
+      if (!info.isFile()) throw new OciError('ERR_OCI_INVALID_LAYOUT', `${file} is no regular file`);
+      if (info.size > MAX_LAYOUT_INDEX_SIZE)
+        throw new OciError('ERR_OCI_SIZE_EXCEEDED', `${file} is larger than ${MAX_LAYOUT_INDEX_SIZE} bytes`);
+      return parseLayoutIndex(await readFile(file, 'utf8'), file);
     } catch (error) {
-      if (error instanceof SyntaxError)
-        throw new OciError('ERR_OCI_INVALID_LAYOUT', `${file} is not JSON`, { cause: error });
       throw storageError(error, `reading ${file}`);
     }
   }
@@ -263,42 +312,4 @@ async function syncFolders(...folders: string[]): Promise<void> {
 
 async function* jsonBytes(value: unknown): AsyncGenerator<Uint8Array> {
   yield new TextEncoder().encode(JSON.stringify(value));
-}
-
-async function* readFileChunks(
-  file: string,
-  { signal }: CallOptions,
-  [start, end]: readonly [number, number] | readonly [] = [],
-): AsyncGenerator<Uint8Array> {
-  try {
-    yield* createReadStream(file, {
-      ...(signal ? { signal } : {}),
-      ...(start === undefined ? {} : { start, end }),
-    }) as AsyncIterable<Uint8Array>;
-  } catch (error) {
-    throwIfAborted(signal);
-    throw storageError(error, `reading ${file}`);
-  }
-}
-
-/** Something in a foreign layout that only claims to be a manifest has no subject. */
-function parseIfManifest(bytes: Uint8Array, entry: Descriptor): ReturnType<typeof parseManifest> | undefined {
-  try {
-    return parseManifest(bytes, entry);
-  } catch {
-    return undefined;
-  }
-}
-
-function nameOf({ annotations }: Descriptor): string | undefined {
-  return annotations?.[ANNOTATION_REF_NAME];
-}
-
-function tagsOf(manifests: readonly Descriptor[]): string[] {
-  return manifests.map(nameOf).filter((name) => name !== undefined);
-}
-
-function withoutRefName({ annotations, ...descriptor }: Descriptor): Descriptor {
-  const rest = Object.fromEntries(Object.entries(annotations ?? {}).filter(([key]) => key !== ANNOTATION_REF_NAME));
-  return Object.keys(rest).length > 0 ? { ...descriptor, annotations: rest } : descriptor;
 }
