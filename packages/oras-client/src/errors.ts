@@ -20,6 +20,7 @@ export type OciErrorCode =
   | 'ERR_OCI_CERTIFICATE'
   | 'ERR_OCI_PROXY'
   | 'ERR_OCI_BLOCKED'
+  | 'ERR_OCI_CONFIG'
   | 'ERR_OCI_UNSUPPORTED'
   | 'ERR_OCI_NO_SPACE'
   | 'ERR_OCI_STORAGE'

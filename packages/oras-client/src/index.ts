@@ -58,7 +58,7 @@ export {
   staticCredential,
 } from './credentials/credential.ts';
 export { credentialFiles, type DockerCredentialOptions, dockerCredentials } from './credentials/docker-credentials.ts';
-export { login, type LoginOptions, logout } from './credentials/login.ts';
+export { login, type LoginOptions, type LoginResult, logout, type LogoutResult } from './credentials/login.ts';
 export * from './descriptor.ts';
 export { digestOf, parseDigest, verifyBytes } from './digest.ts';
 export { isNotFound, OciError, type OciErrorCode, type OciErrorDetails } from './errors.ts';
@@ -79,6 +79,14 @@ export { selectPlatform } from './platform.ts';
 export { formatReference, isLoopback, parseLayoutReference, parseReference, type Reference } from './reference.ts';
 export { type SharedConnections, shareConnections } from './remote/connections.ts';
 export type { RemoteOptions, RequestEvent } from './remote/options.ts';
+export type { ProxySettings } from './remote/proxy.ts';
+export {
+  type MirrorUse,
+  registriesConf,
+  type RegistryPlace,
+  type RegistryRoute,
+  type RegistrySettings,
+} from './remote/registries-conf.ts';
 export { pingRegistry, Registry, type RepositoriesOptions } from './remote/registry.ts';
 export { Repository } from './remote/repository.ts';
 export { resolve, type ResolveOptions, tag, tagBytes, tagN, type TagOptionsN } from './tagging.ts';

@@ -5,6 +5,7 @@ import { createRegistry } from '@bpfship/registry-dev';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { credentialFiles, dockerCredentials, login, logout } from '../src/index.ts';
 import { callCredentialHelper } from '../src/credentials/helper.ts';
+import { against } from './support/http.ts';
 import { errorOf } from './support/list.ts';
 
 let folder: string;
@@ -43,7 +44,7 @@ describe('finding credentials', () => {
     env['REGISTRY_AUTH_FILE'] = await write('auth.json', {});
     await write('home/.config/containers/auth.json', { auths: { 'one.example': basic('c:3') } });
     const source = dockerCredentials({ env });
-    expect(credentialFiles({ env })).toHaveLength(4);
+    expect(credentialFiles({ env })).toHaveLength(5);
     expect(await source.find('one.example')).toMatchObject({ credential: { username: 'a', password: '1' } });
     expect(await source.find('two.example')).toEqual({
       credential: { username: 'b', password: '2:3' },
@@ -180,10 +181,138 @@ describe('login and logout', () => {
     const configFile = await write('c.json', { credsStore: 'keep' });
     expect(await login(registry.host, { username: 'u', password: 'p' }, { configFile, env })).toEqual({
       storedIn: 'docker-credential-keep',
+      plainText: false,
     });
     expect(JSON.parse(await readFile(kept, 'utf8'))).toEqual({ ServerURL: registry.host, Username: 'u', Secret: 'p' });
     expect(JSON.parse(await readFile(configFile, 'utf8'))).toEqual({ credsStore: 'keep' });
     expect(await logout(registry.host, { configFile, env })).toEqual({ removedFrom: ['docker-credential-keep'] });
     await expect(stat(kept)).rejects.toMatchObject({ code: 'ENOENT' });
+  });
+
+  it('says where a credential still is that it does not remove', async () => {
+    const podman = await write('run/containers/auth.json', { auths: { 'r.example': basic('a:1') } });
+    await write('home/.docker/config.json', { auths: { 'r.example': basic('a:1') } });
+    expect(await logout('r.example', { env })).toEqual({
+      removedFrom: [join(folder, 'home/.docker/config.json')],
+      stillIn: podman,
+    });
+  });
+
+  it('does not write into a Kubernetes Secret', async () => {
+    await using registry = await createRegistry({ root: join(folder, 'registry') });
+    const secret = { apiVersion: 'v1', kind: 'Secret', data: {} };
+    const configFile = await write('secret.json', secret);
+    for (const call of [
+      () => login(registry.host, { username: 'u', password: 'p' }, { configFile, env }),
+      () => logout(registry.host, { configFile, env }),
+    ]) {
+      await expect(call()).rejects.toMatchObject({
+        code: 'ERR_OCI_CREDENTIALS',
+        message: expect.stringMatching(/Kubernetes/),
+      });
+    }
+    expect(JSON.parse(await readFile(configFile, 'utf8'))).toEqual(secret);
+  });
+});
+
+describe('keys of auths', () => {
+  it.each([
+    ['https://r.example/v2', 'r.example', 'x', true],
+    ['R.example', 'r.example', 'x', true],
+    ['https://r.example:5000', 'r.example:5000', 'x', true],
+    ['docker.io/acme', 'docker.io', 'acme/x', true],
+    ['*.example', 'r.example', 'x', true],
+    ['*r.exam*', 'r.example', 'x', true],
+    ['*.example/acme', 'r.example', 'acme/x', true],
+    ['r.example/acme', 'r.example', undefined, false],
+    ['*.example', 'a.r.example', 'x', false],
+    ['*.example/acme', 'r.example', 'acme2/x', false],
+    ['r.example:5000', 'r.example', 'x', false],
+    ['r.example.evil', 'r.example', 'x', false],
+  ])('%s for %s and the repository %s: %s', async (key, registry, repository, expected) => {
+    await write('home/.docker/config.json', { auths: { [key]: basic('a:1') } });
+    expect((await dockerCredentials({ env }).find(registry, repository)) !== undefined).toBe(expected);
+  });
+
+  it('without anything in them leave the next form, and docker’s old file is read last', async () => {
+    await write('home/.docker/config.json', { auths: { 'r.example': {}, 'https://r.example/v1/': basic('a:1') } });
+    await write('home/.dockercfg', { 'old.example': basic('b:2') });
+    const source = dockerCredentials({ env });
+    expect(await source.find('r.example')).toMatchObject({ credential: { username: 'a' } });
+    expect(await source.find('old.example')).toMatchObject({ credential: { username: 'b' } });
+  });
+});
+
+const encoded = (auths: unknown): string => Buffer.from(JSON.stringify({ auths })).toString('base64');
+const yaml = (name: string, data: string): string =>
+  `apiVersion: v1\nkind: Secret\nmetadata:\n  name: ${name}\ntype: kubernetes.io/dockerconfigjson\n${data}\n`;
+
+describe('a Kubernetes pull secret', () => {
+  it.each([
+    ['YAML', yaml('one', `data:\n  .dockerconfigjson: ${encoded({ 'r.example': basic('a:1') })}`)],
+    [
+      'YAML as text',
+      yaml('one', `stringData:\n  .dockerconfigjson: '${JSON.stringify({ auths: { 'r.example': basic('a:1') } })}'`),
+    ],
+    [
+      'several documents',
+      `apiVersion: v1\nkind: ServiceAccount\n---\n${yaml('one', `data:\n  .dockerconfigjson: ${encoded({ 'r.example': basic('a:1') })}`)}---\n${yaml('two', `data:\n  .dockerconfigjson: ${encoded({ 'r.example': basic('b:2') })}`)}`,
+    ],
+    [
+      'a list in JSON',
+      JSON.stringify({
+        apiVersion: 'v1',
+        kind: 'List',
+        items: [
+          {
+            kind: 'Secret',
+            data: { '.dockercfg': Buffer.from(JSON.stringify({ 'r.example': basic('a:1') })).toString('base64') },
+          },
+        ],
+      }),
+    ],
+    ['what is mounted of it', JSON.stringify({ auths: { 'r.example': basic('a:1') } })],
+  ])('is read from %s', async (_what, text) => {
+    const configFile = await write('secret', text);
+    expect(await dockerCredentials({ configFile, env }).find('r.example')).toEqual({
+      credential: { username: 'a', password: '1' },
+      source: configFile,
+    });
+  });
+
+  it.each([
+    ['broken YAML', 'kind: Secret\n  data: [hidden-word'],
+    ['no pull secret', 'apiVersion: v1\nkind: Secret\ndata: {other: aGlkZGVuLXdvcmQ=}'],
+    ['a config that is not JSON', yaml('one', 'stringData:\n  .dockerconfigjson: hidden-word')],
+    [
+      'aliases without end',
+      `kind: Secret\na: &a [x,x,x,x,x,x,x,x,x]\n${'bcdefgh'
+        .split('')
+        .map((c, i) => `${c}: &${c} [${`*${'abcdefg'[i]},`.repeat(9)}]`)
+        .join('\n')}`,
+    ],
+  ])('with %s is a typed error, which does not show it', async (_what, text) => {
+    const configFile = await write('secret.yaml', text);
+    const error = await errorOf(() => dockerCredentials({ configFile, env }).find('r.example'));
+    expect(error).toMatchObject({ code: 'ERR_OCI_CREDENTIALS', message: expect.stringContaining(configFile) });
+    expect(String(error)).not.toContain('hidden-word');
+  });
+});
+
+describe('what a registry’s refusal says of credentials', () => {
+  it('is where they were looked for, and under sudo whose files those are', async () => {
+    const refusing = await against((_request, response) => response.writeHead(401).end(), {
+      credentials: dockerCredentials({ env: { ...env, SUDO_USER: 'alice', SUDO_HOME: '/home/alice' } }),
+    });
+    const error = (await errorOf(() => refusing.fetchReference('1'))) as Error;
+    expect(error.message).toContain(join(folder, 'home/.docker/config.json'));
+    expect(error.message).toContain('not those of alice');
+    expect(error.message).toContain('/home/alice/.docker/config.json');
+  });
+
+  it('is nothing of sudo where both have the same files', async () => {
+    const home = join(folder, 'home');
+    const source = dockerCredentials({ env: { ...env, SUDO_USER: 'alice', SUDO_HOME: home } });
+    expect(await source.explain?.(true)).toBeUndefined();
   });
 });

@@ -1,6 +1,6 @@
 import { readFile, realpath, stat } from 'node:fs/promises';
 import { makeFolder } from '../content/make-folder.ts';
-import { dirname } from 'node:path';
+import { basename, dirname } from 'node:path';
 import { writeAtomically } from '../content/atomic-file.ts';
 import { chunksOf } from '../content/content.ts';
 import { OciError, storageError } from '../errors.ts';
@@ -28,9 +28,33 @@ export interface AuthEntry {
 
 /** Reads a config file; `undefined` where there is none. @throws {OciError} `ERR_OCI_CREDENTIALS` for a file that is not JSON. */
 export async function readConfigFile(path: string): Promise<ConfigFile | undefined> {
+  const text = await readText(path);
+  return text === undefined ? undefined : parseConfig(text, path);
+}
+
+/**
+ * Reads the credentials of a file, whatever form it has: config.json, auth.json, the old `.dockercfg` (entries only), or Kubernetes pull
+ * secrets.
+ *
+ * @returns `undefined` where there is no file.
+ * @throws {OciError} `ERR_OCI_CREDENTIALS`.
+ */
+export async function readCredentialsFile(path: string): Promise<ConfigFile | undefined> {
+  const text = await readText(path);
+  if (text === undefined) return undefined;
+  if (/\bSecret/.test(text)) {
+    const { secretsIn } = await import('./kubernetes-secret.ts');
+    const found = await secretsIn(text, path);
+    if (found) return found;
+  }
+  const config = parseConfig(text, path);
+  return basename(path) === '.dockercfg' ? { auths: config as Record<string, AuthEntry> } : config;
+}
+
+async function readText(path: string): Promise<string | undefined> {
   try {
     if ((await stat(path)).size > MAX_CONFIG_SIZE) throw invalid(path, `is larger than ${MAX_CONFIG_SIZE} bytes`);
-    return parseConfig(await readFile(path, 'utf8'), path);
+    return await readFile(path, 'utf8');
   } catch (error) {
     const code = (error as NodeJS.ErrnoException).code;
     if (code === 'ENOENT' || code === 'ENOTDIR') return undefined;

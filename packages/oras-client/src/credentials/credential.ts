@@ -17,11 +17,15 @@ export interface FoundCredential {
 
 /** Looks up the credential of a registry. */
 export interface CredentialSource {
+  /** The same credential whatever the registry: then it is for the named registry only, and not for its mirrors. Default false. */
+  readonly anyRegistry?: boolean;
   /** @param repository - credentials may be kept for a part of a registry, e.g. `acme` in `ghcr.io/acme`. */
   find(registry: string, repository?: string): Promise<FoundCredential | undefined>;
+  /** What is worth knowing when a registry refuses: where it was looked, and whose files those are. @param found - whether there was one. */
+  explain?(found: boolean): Promise<string | undefined>;
 }
 
 /** Always the same credential, e.g. from the command line. */
 export function staticCredential(credential: Credential, source = 'command line'): CredentialSource {
-  return { find: () => Promise.resolve({ credential, source }) };
+  return { anyRegistry: true, find: () => Promise.resolve({ credential, source }) };
 }

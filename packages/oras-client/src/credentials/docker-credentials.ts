@@ -1,7 +1,9 @@
 import { homedir } from 'node:os';
 import { join } from 'node:path';
 import type { CredentialSource, FoundCredential } from './credential.ts';
-import { type ConfigFile, credentialOf, parseConfig, readConfigFile } from './config-file.ts';
+import { findAuthKey, storeKeys } from './auth-keys.ts';
+import { type ConfigFile, credentialOf, parseConfig, readConfigFile, readCredentialsFile } from './config-file.ts';
+import { sudoNote } from './sudo.ts';
 import type { ProxySettings } from '../remote/proxy.ts';
 import { callCredentialHelper } from './helper.ts';
 
@@ -10,7 +12,7 @@ export type Environment = Readonly<Record<string, string | undefined>>;
 
 /** Where to look for credentials. */
 export interface DockerCredentialOptions {
-  /** Only this file is read. Default: docker's and podman's usual files, in turn. */
+  /** Only this file is read: a config.json, an auth.json, or Kubernetes pull secrets. Default: docker's and podman's usual files, in turn. */
   configFile?: string;
   /** Default `process.env`. */
   env?: Environment;
@@ -18,10 +20,7 @@ export interface DockerCredentialOptions {
   readOnce?: boolean;
 }
 
-/** Docker Hub's key in credential stores. */
-const DOCKER_HUB_KEY = 'https://index.docker.io/v1/';
-
-/** The files that are looked through, first to last: docker's, then podman's (containers-auth.json(5)). */
+/** The files that are looked through, first to last: docker's, then podman's (containers-auth.json(5)), then docker's old one. */
 export function credentialFiles(options: DockerCredentialOptions = {}): string[] {
   if (options.configFile !== undefined) return [options.configFile];
   const env = options.env ?? process.env;
@@ -32,6 +31,7 @@ export function credentialFiles(options: DockerCredentialOptions = {}): string[]
     ...(env['REGISTRY_AUTH_FILE'] ? [env['REGISTRY_AUTH_FILE']] : []),
     env['XDG_RUNTIME_DIR'] ? join(runtime, 'containers', 'auth.json') : join(runtime, 'auth.json'),
     join(env['XDG_CONFIG_HOME'] || join(home, '.config'), 'containers', 'auth.json'),
+    join(home, '.dockercfg'),
   ];
 }
 
@@ -46,10 +46,10 @@ export function dockerConfigFile(env: Environment = process.env): string {
  */
 export function dockerCredentials(options: DockerCredentialOptions = {}): CredentialSource {
   const env = options.env ?? process.env;
-  const files = new Map<string, ReturnType<typeof readConfigFile>>();
-  const read = (path: string): ReturnType<typeof readConfigFile> => {
-    if (!options.readOnce) return readConfigFile(path);
-    const known = files.get(path) ?? readConfigFile(path);
+  const files = new Map<string, ReturnType<typeof readCredentialsFile>>();
+  const read = (path: string): ReturnType<typeof readCredentialsFile> => {
+    if (!options.readOnce) return readCredentialsFile(path);
+    const known = files.get(path) ?? readCredentialsFile(path);
     files.set(path, known);
     return known;
   };
@@ -71,6 +71,12 @@ export function dockerCredentials(options: DockerCredentialOptions = {}): Creden
         if (found) return found;
       }
       return undefined;
+    },
+    async explain(found) {
+      const note = options.configFile === undefined ? await sudoNote(env) : undefined;
+      if (found) return note;
+      const looked = `looked in ${credentialFiles(options).join(', ')}`;
+      return note === undefined ? looked : `${looked}; ${note}`;
     },
   };
 }
@@ -96,40 +102,26 @@ async function findInConfig(
   return findInAuths(config, path, registry, repository);
 }
 
-/** An entry for a part of the registry, the most special first, then one for the whole registry. */
 function findInAuths(
   config: ConfigFile,
   path: string,
   registry: string,
   repository: string | undefined,
 ): FoundCredential | undefined {
-  for (const key of [...namespaceKeys(registry, repository), ...storeKeys(registry)]) {
-    const entry = config.auths?.[key];
-    const credential = typeof entry === 'object' && entry !== null ? credentialOf(entry, path) : undefined;
-    if (credential) return { credential, source: path };
-  }
-  return undefined;
-}
-
-/** `host/org/repo`, `host/org`: podman's keys for parts of a registry. */
-function namespaceKeys(registry: string, repository: string | undefined): string[] {
-  const parts = repository?.split('/') ?? [];
-  return parts.map((_, i) => `${registry}/${parts.slice(0, parts.length - i).join('/')}`);
-}
-
-/** The keys under which a registry's credential may stand, the preferred one first. */
-export function storeKeys(registry: string): string[] {
-  if (/^(?:registry-1\.|index\.)?docker\.io$/.test(registry)) {
-    return [DOCKER_HUB_KEY, 'docker.io', 'index.docker.io', 'registry-1.docker.io'];
-  }
-  return [
+  const auths = config.auths;
+  if (typeof auths !== 'object' || auths === null) return undefined;
+  // An entry without anything in it only says that a helper has the rest.
+  const filled = Object.entries(auths).filter(
+    ([, entry]) => typeof entry === 'object' && entry !== null && Object.keys(entry).length > 0,
+  );
+  const key = findAuthKey(
+    filled.map(([name]) => name),
     registry,
-    `https://${registry}`,
-    `https://${registry}/`,
-    `http://${registry}`,
-    `https://${registry}/v1/`,
-    `https://${registry}/v2/`,
-  ];
+    repository,
+  );
+  const entry = key === undefined ? undefined : auths[key];
+  const credential = entry && credentialOf(entry, path);
+  return credential && { credential, source: path };
 }
 
 /** Proxies as docker's config.json has them for every daemon (`proxies.default`); a broken file names none here. */

@@ -1,9 +1,12 @@
 import { OciError } from '../errors.ts';
 import type { RemoteOptions } from '../remote/options.ts';
 import { pingRegistry } from '../remote/registry.ts';
-import { type AuthEntry, readConfigFile, writeConfigFile } from './config-file.ts';
+import { type AuthEntry, type ConfigFile, readConfigFile, writeConfigFile } from './config-file.ts';
+import { isKubernetesObject } from './kubernetes-secret.ts';
+import { sudoNote } from './sudo.ts';
 import { type Credential, staticCredential } from './credential.ts';
-import { dockerConfigFile, type Environment, storeKeys } from './docker-credentials.ts';
+import { storeKeys } from './auth-keys.ts';
+import { dockerConfigFile, dockerCredentials, type Environment } from './docker-credentials.ts';
 import { callCredentialHelper } from './helper.ts';
 
 /** Options of {@link login} and {@link logout}. */
@@ -15,17 +18,26 @@ export interface LoginOptions {
   remote?: RemoteOptions;
 }
 
+/** What came of a login. */
+export interface LoginResult {
+  /** The file, or the helper. */
+  storedIn: string;
+  /** The file keeps it readable for whoever may read the file; a helper does not. */
+  plainText: boolean;
+  /** e.g. that under sudo it is root's file. */
+  note?: string;
+}
+
 /**
  * Checks a credential against the registry and stores it: in the file's credential helper where it names one, else in `auths`.
  *
- * @returns where it was stored.
- * @throws {OciError} `ERR_OCI_UNAUTHORIZED` where the registry refuses it; then nothing is stored.
+ * @throws {OciError} `ERR_OCI_UNAUTHORIZED` where the registry refuses it; then nothing is stored. `ERR_OCI_CREDENTIALS`.
  */
 export async function login(
   registry: string,
   credential: Credential,
   options: LoginOptions = {},
-): Promise<{ storedIn: string }> {
+): Promise<LoginResult> {
   const { username, password, refreshToken, accessToken } = credential;
   if (!username && !refreshToken && !accessToken) {
     throw new OciError('ERR_OCI_CREDENTIALS', `no user name and no token was given for ${registry}`, {
@@ -35,34 +47,49 @@ export async function login(
   await pingRegistry(registry, { ...options.remote, credentials: staticCredential(credential) });
   const env = options.env ?? process.env;
   const path = options.configFile ?? dockerConfigFile(env);
-  const config = (await readConfigFile(path)) ?? {};
-  const [key = registry] = storeKeys(registry);
-  const helper = config.credHelpers?.[key] ?? config.credsStore;
+  const config = (await readWritable(path)) ?? {};
+  const keys = storeKeys(registry);
+  const [key = registry] = keys;
+  const helper = helperOf(config, keys);
+  const note = options.configFile === undefined ? await sudoNote(env) : undefined;
+  const more = note === undefined ? {} : { note };
   if (helper && !accessToken) {
     const secret = refreshToken
       ? { ServerURL: key, Username: '<token>', Secret: refreshToken }
       : { ServerURL: key, Username: username, Secret: password ?? '' };
     await callCredentialHelper(helper, 'store', JSON.stringify(secret), env);
-    return { storedIn: `docker-credential-${helper}` };
+    return { storedIn: `docker-credential-${helper}`, plainText: false, ...more };
   }
   await writeConfigFile(path, { ...config, auths: { ...config.auths, [key]: entryOf(credential) } });
-  return { storedIn: path };
+  return { storedIn: path, plainText: true, ...more };
 }
 
-/**
- * Removes a registry's credential.
- *
- * @returns where it was removed from; empty where there was none.
- */
-export async function logout(registry: string, options: LoginOptions = {}): Promise<{ removedFrom: string[] }> {
+/** What came of a logout. */
+export interface LogoutResult {
+  /** Empty where there was nothing. */
+  removedFrom: string[];
+  /** Where there is still a credential, in a file that is not changed here, e.g. podman's. */
+  stillIn?: string;
+}
+
+/** Removes a registry's credential. @throws {OciError} `ERR_OCI_CREDENTIALS`. */
+export async function logout(registry: string, options: LoginOptions = {}): Promise<LogoutResult> {
+  const removedFrom = await removeFrom(registry, options);
+  const { configFile, env } = options;
+  const source = dockerCredentials({ ...(configFile === undefined ? {} : { configFile }), ...(env ? { env } : {}) });
+  const left = await source.find(registry).catch(() => undefined);
+  return { removedFrom, ...(left === undefined ? {} : { stillIn: left.source }) };
+}
+
+async function removeFrom(registry: string, options: LoginOptions): Promise<string[]> {
   const env = options.env ?? process.env;
   const path = options.configFile ?? dockerConfigFile(env);
-  const config = await readConfigFile(path);
-  if (!config) return { removedFrom: [] };
+  const config = await readWritable(path);
+  if (!config) return [];
   const keys = storeKeys(registry);
   const [key = registry] = keys;
   const removedFrom: string[] = [];
-  const helper = config.credHelpers?.[key] ?? config.credsStore;
+  const helper = helperOf(config, keys);
   if (helper && (await callCredentialHelper(helper, 'get', key, env))) {
     await callCredentialHelper(helper, 'erase', key, env);
     removedFrom.push(`docker-credential-${helper}`);
@@ -72,7 +99,21 @@ export async function logout(registry: string, options: LoginOptions = {}): Prom
     await writeConfigFile(path, { ...config, auths });
     removedFrom.push(path);
   }
-  return { removedFrom };
+  return removedFrom;
+}
+
+function helperOf(config: ConfigFile, keys: readonly string[]): string | undefined {
+  const own = keys.map((key) => config.credHelpers?.[key]).find((name) => typeof name === 'string' && name !== '');
+  return own ?? (config.credsStore || undefined);
+}
+
+/** A file that is changed here: a Secret belongs to its cluster. */
+async function readWritable(path: string): Promise<ConfigFile | undefined> {
+  const config = await readConfigFile(path);
+  if (!config || !isKubernetesObject(config)) return config;
+  throw new OciError('ERR_OCI_CREDENTIALS', `${path} is a Kubernetes object, which log-ins do not change`, {
+    hint: 'Name a config.json with --registry-config, and make the Secret of it with kubectl.',
+  });
 }
 
 function entryOf({ username, password, refreshToken, accessToken }: Credential): AuthEntry {

@@ -12,7 +12,7 @@ export interface AuthorizerOptions {
   /** Credentials may be kept for parts of a registry. */
   repository: string | undefined;
   /** The registry's address. */
-  base: URL;
+  base: () => URL;
   credentials: CredentialSource;
   http: HttpClient;
 }
@@ -85,7 +85,9 @@ export class Authorizer {
 
   /** Where the credential in use came from, for messages. */
   async source(): Promise<string> {
-    return (await this.#credential())?.source ?? 'none (anonymous)';
+    const found = await this.#credential();
+    const more = await this.#options.credentials.explain?.(found !== undefined);
+    return `${found?.source ?? 'none (anonymous)'}${more === undefined ? '' : `; ${more}`}`;
   }
 
   /** Takes this registry's secrets out of a text that came from outside. */
@@ -129,10 +131,10 @@ export class Authorizer {
 
   async #fetchToken(params: Record<string, string>, scope: string): Promise<Token> {
     const { registry, base, http } = this.#options;
-    const realm = allowedUrl(params['realm'] ?? '', base, base, 'a token service');
+    const realm = allowedUrl(params['realm'] ?? '', base(), base(), 'a token service');
     const scopes = mergeScopes(`${scope} ${params['scope'] ?? ''}`);
     const credential = (await this.#credential())?.credential;
-    const source = await this.source();
+    const source = (await this.#credential())?.source ?? 'none (anonymous)';
     const service = params['service'];
     const token = await fetchToken(http, { registry, realm, service, scopes, credential, source });
     this.#remember(token.token);

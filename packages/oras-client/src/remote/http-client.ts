@@ -53,12 +53,12 @@ export class HttpClient {
   /** Milliseconds without progress before a transfer is given up. */
   readonly idleTimeoutMs: number;
   readonly #options: RemoteOptions;
-  readonly #registry: URL;
+  readonly #registry: () => URL;
   readonly #warnings: (header: string | string[] | undefined) => void;
   #connections: Promise<Connections> | undefined;
 
   /** @param registry - its address, by which redirects are judged. */
-  constructor(options: RemoteOptions, registry: URL) {
+  constructor(options: RemoteOptions, registry: () => URL) {
     this.#options = options;
     this.#registry = registry;
     this.retries = options.retries ?? 4;
@@ -112,7 +112,7 @@ export class HttpClient {
           { registry: request.url.host, operation: `${request.method} ${request.url.pathname}` },
         );
       }
-      const next = allowedUrl(location, url, this.#registry, 'a redirect');
+      const next = allowedUrl(location, url, this.#registry(), 'a redirect');
       if (next.origin !== request.url.origin) headers = withoutSecrets(headers);
       url = next;
     }
@@ -136,7 +136,7 @@ export class HttpClient {
 
   async #exchangeOver(connections: Connections, request: HttpRequest): Promise<HttpResponse> {
     const { body, bodySize, method, url, signal, answerTimeoutMs } = request;
-    const own = url.origin === this.#registry.origin;
+    const own = url.origin === this.#registry().origin;
     const dispatcher = await connections.to(url, own ? this.#ownTls() : undefined);
     const response = await dispatcher.request({
       origin: url.origin,

@@ -1,6 +1,7 @@
 import type { SharedConnections } from './connections.ts';
 import type { CredentialSource } from '../credentials/credential.ts';
 import type { ProxySettings } from './proxy.ts';
+import type { RegistrySettings } from './registries-conf.ts';
 
 /** What is told of every HTTP exchange. URLs carry no secrets. */
 export interface RequestEvent {
@@ -21,6 +22,8 @@ export interface RemoteOptions {
   userAgent?: string;
   /** How often a request is tried again after a passing failure. Default 4. */
   retries?: number;
+  /** Speaks plain HTTP where the registry speaks no TLS. Default false. */
+  plainHttpFallback?: boolean;
   /** PEM of certificate authorities in addition to the system's. */
   ca?: string;
   /** PEM of a client certificate with its chain, shown to the registry itself only. Default: the host's in certs.d. */
@@ -33,6 +36,8 @@ export interface RemoteOptions {
   certsFolders?: readonly string[];
   /** Headers of every request to the registry itself; other hosts that it names do not get them. */
   headers?: Readonly<Record<string, string>>;
+  /** Mirrors, and registries that are elsewhere, insecure or blocked; `false` for none. Default: the machine’s registries.conf. */
+  registries?: RegistrySettings | false;
   /** HTTP proxies; `false` for none. Default: those of the environment, else those of docker's config.json. */
   proxies?: ProxySettings | false;
   /** Connections to one host at the same time. Default 8. */

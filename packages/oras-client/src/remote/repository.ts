@@ -9,10 +9,10 @@ import {
   type ReferencePusher,
 } from '../content/content.ts';
 import { fetchBytes, type FetchedReference, type ReferenceFetcher } from '../content/fetch.ts';
-import { checkRange, slice } from '../content/range.ts';
+import { checkRange } from '../content/range.ts';
 import { type Descriptor, isManifest } from '../descriptor.ts';
-import { parseDigest, verified } from '../digest.ts';
-import { throwIfAborted, type OciError } from '../errors.ts';
+import { parseDigest } from '../digest.ts';
+import { throwIfAborted } from '../errors.ts';
 import {
   apiRepository,
   checkTag,
@@ -21,17 +21,14 @@ import {
   parseReference,
   type Reference,
 } from '../reference.ts';
-import { readBody } from './blob-body.ts';
+import { fetchContent } from './content-fetch.ts';
 import { deleteContent, deleteTag } from './deletion.ts';
 import { embeddedData } from './embedded-data.ts';
-import type { HttpResponse } from './http-client.ts';
+import { Endpoints } from './endpoints.ts';
 import { contentExists, headBlob } from './content-head.ts';
 import { getManifest, headManifest, headManifestUnless, putManifest } from './manifests.ts';
 import type { RemoteOptions } from './options.ts';
 import { listReferrers } from './referrers.ts';
-import { registryError } from './registry-error.ts';
-import type { RepositoryApi } from './repository-api.ts';
-import { RegistrySession } from './session.ts';
 import { listTags, listTagsUnless, type TagList, type TagOptions } from './tags.ts';
 import { uploadBlob } from './upload.ts';
 
@@ -43,8 +40,7 @@ export class Repository implements GraphTarget, ReferenceFetcher, ReferencePushe
   readonly registry: string;
   /** Name as written, e.g. `acme/exec-watch`. */
   readonly name: string;
-  readonly #session: RegistrySession;
-  readonly #api: RepositoryApi;
+  readonly #endpoints: Endpoints;
 
   /** @throws {OciError} `ERR_OCI_INVALID_REFERENCE`. */
   constructor({ registry, repository }: Pick<Reference, 'registry' | 'repository'>, options: RemoteOptions = {}) {
@@ -52,22 +48,16 @@ export class Repository implements GraphTarget, ReferenceFetcher, ReferencePushe
     const reference = parseReference(formatReference({ registry, repository }));
     this.registry = reference.registry;
     this.name = reference.repository;
-    const session = new RegistrySession(this.registry, options, this.name);
-    const path = apiRepository(reference);
-    this.#session = session;
-    this.#api = {
-      path,
-      name: this.name,
-      scope: (actions) => `repository:${path}:${actions}`,
-      error: (response, operation) => this.#error(response, operation),
-    };
+    this.#endpoints = new Endpoints(reference, options);
   }
 
   async resolve(reference: string, options: CallOptions = {}): Promise<Descriptor> {
     checkTagOrDigest(reference);
-    const found = await headManifest(this.#session, this.#api, reference, options);
-    // Some proxies do not answer HEAD, and some registries leave the digest out.
-    return found ?? (await getManifest(this.#session, this.#api, reference, options)).descriptor;
+    return this.#endpoints.read(kindOf(reference), async ({ session, api }) => {
+      const found = await headManifest(session, api, reference, options);
+      // Some proxies do not answer HEAD, and some registries leave the digest out.
+      return found ?? (await getManifest(session, api, reference, options)).descriptor;
+    });
   }
 
   /**
@@ -78,16 +68,18 @@ export class Repository implements GraphTarget, ReferenceFetcher, ReferencePushe
   async resolveUnless(reference: string, digest: string, options: CallOptions = {}): Promise<Descriptor | undefined> {
     checkTagOrDigest(reference);
     parseDigest(digest);
-    const found = await headManifestUnless(this.#session, this.#api, reference, digest, options);
-    if (found === 'unchanged') return undefined;
-    const now = found ?? (await getManifest(this.#session, this.#api, reference, options)).descriptor;
-    return now.digest === digest ? undefined : now;
+    return this.#endpoints.read(kindOf(reference), async ({ session, api }) => {
+      const found = await headManifestUnless(session, api, reference, digest, options);
+      if (found === 'unchanged') return undefined;
+      const now = found ?? (await getManifest(session, api, reference, options)).descriptor;
+      return now.digest === digest ? undefined : now;
+    });
   }
 
   /** Resolves a tag or digest and fetches the manifest, in one request. */
   async fetchReference(reference: string, options: CallOptions = {}): Promise<FetchedReference> {
     checkTagOrDigest(reference);
-    return getManifest(this.#session, this.#api, reference, options);
+    return this.#endpoints.read(kindOf(reference), ({ session, api }) => getManifest(session, api, reference, options));
   }
 
   async fetch(descriptor: Descriptor, options: FetchOptions = {}): Promise<AsyncIterable<Uint8Array>> {
@@ -97,40 +89,21 @@ export class Repository implements GraphTarget, ReferenceFetcher, ReferencePushe
     throwIfAborted(signal);
     const embedded = embeddedData(descriptor);
     if (embedded) return chunksOf(range ? embedded.subarray(range[0], range[1] + 1) : embedded);
-    const kind = isManifest(descriptor) ? 'manifest' : 'blob';
-    const [first, last] = range ?? [0, descriptor.size - 1];
-    const open = (from: number): Promise<HttpResponse> =>
-      this.#session.send({
-        method: 'GET',
-        to: `/v2/${this.#api.path}/${kind}s/${descriptor.digest}`,
-        headers: {
-          ...(kind === 'manifest' ? { accept: descriptor.mediaType } : {}),
-          ...(range || from > 0 ? { range: `bytes=${from}-${last}` } : {}),
-          // The digest is of the bytes as they are; a compressed transfer would have others.
-          'accept-encoding': 'identity',
-        },
-        scope: this.#api.scope('pull'),
-        signal,
-      });
-    const response = await open(first);
-    if (response.status !== 200 && !(range && response.status === 206)) {
-      throw await this.#error(response, `GET ${kind} ${descriptor.digest}`);
-    }
-    const { retries } = this.#session;
-    const body = readBody({ response, descriptor, first, last, reopen: open, retries, signal });
-    return range ? slice(body, 0, last - first + 1) : verified(body, descriptor);
+    return this.#endpoints.read('digest', (endpoint) => fetchContent(endpoint, descriptor, options));
   }
 
   async exists(descriptor: Descriptor, options: CallOptions = {}): Promise<boolean> {
     parseDigest(descriptor.digest);
-    return contentExists(this.#session, this.#api, descriptor, options);
+    const { session, api } = await this.#endpoints.primary();
+    return contentExists(session, api, descriptor, options);
   }
 
   async push(descriptor: Descriptor, content: Content, options: CallOptions = {}): Promise<void> {
+    const { session, api } = await this.#endpoints.primary();
     if (isManifest(descriptor)) {
-      await putManifest(this.#session, this.#api, { descriptor, content, reference: descriptor.digest, options });
+      await putManifest(session, api, { descriptor, content, reference: descriptor.digest, options });
     } else {
-      await uploadBlob({ session: this.#session, api: this.#api, descriptor, content, options });
+      await uploadBlob({ session, api, descriptor, content, options });
     }
   }
 
@@ -142,7 +115,8 @@ export class Repository implements GraphTarget, ReferenceFetcher, ReferencePushe
     options: CallOptions = {},
   ): Promise<void> {
     checkTagOrDigest(reference);
-    await putManifest(this.#session, this.#api, { descriptor, content: bytes, reference, options });
+    const { session, api } = await this.#endpoints.primary();
+    await putManifest(session, api, { descriptor, content: bytes, reference, options });
   }
 
   async mount(
@@ -152,7 +126,10 @@ export class Repository implements GraphTarget, ReferenceFetcher, ReferencePushe
     options: CallOptions = {},
   ): Promise<'mounted' | 'uploaded'> {
     const source = apiRepository(parseReference(formatReference({ registry: this.registry, repository: from })));
-    return uploadBlob({ session: this.#session, api: this.#api, descriptor, content, from: source, options });
+    const { session, api } = await this.#endpoints.primary();
+    // Where the settings of registries lead elsewhere, nobody knows whether they lead the other repository there too.
+    const same = session.registry === this.registry && api.name === this.name;
+    return uploadBlob({ session, api, descriptor, content, from: same ? source : undefined, options });
   }
 
   async tag(descriptor: Descriptor, reference: string, options: CallOptions = {}): Promise<void> {
@@ -169,7 +146,7 @@ export class Repository implements GraphTarget, ReferenceFetcher, ReferencePushe
    */
   async resolveBlob(digest: string, options: CallOptions = {}): Promise<Descriptor> {
     parseDigest(digest);
-    return headBlob(this.#session, this.#api, digest, options);
+    return this.#endpoints.read('digest', ({ session, api }) => headBlob(session, api, digest, options));
   }
 
   /**
@@ -179,23 +156,31 @@ export class Repository implements GraphTarget, ReferenceFetcher, ReferencePushe
    */
   async delete(descriptor: Descriptor, options: CallOptions = {}): Promise<void> {
     parseDigest(descriptor.digest);
-    await deleteContent(this.#session, this.#api, descriptor, options);
+    const { session, api } = await this.#endpoints.primary();
+    await deleteContent(session, api, descriptor, options);
   }
 
   /** Removes a tag; its manifest stays. @throws {OciError} as {@link delete}. */
   async untag(tag: string, options: CallOptions = {}): Promise<void> {
     checkTag(tag);
-    await deleteTag(this.#session, this.#api, tag, options);
+    const { session, api } = await this.#endpoints.primary();
+    await deleteTag(session, api, tag, options);
   }
 
-  predecessors(descriptor: Descriptor, options: PredecessorOptions = {}): AsyncIterable<Descriptor> {
+  async *predecessors(descriptor: Descriptor, options: PredecessorOptions = {}): AsyncGenerator<Descriptor> {
     parseDigest(descriptor.digest);
-    return listReferrers(this.#session, this.#api, descriptor, options);
+    // A mirror that lists nothing may only not know it.
+    yield* await this.#endpoints.read(
+      'digest',
+      async ({ session, api }) => firstOf(listReferrers(session, api, descriptor, options)),
+      ({ empty }) => !empty,
+    );
   }
 
-  /** Tags of the repository, page by page. */
-  tags(options: TagOptions = {}): AsyncIterable<string> {
-    return listTags(this.#session, this.#api, options);
+  /** Tags of the repository, page by page; never those of a mirror. */
+  async *tags(options: TagOptions = {}): AsyncGenerator<string> {
+    const { session, api } = await this.#endpoints.primary();
+    yield* listTags(session, api, options);
   }
 
   /**
@@ -204,21 +189,34 @@ export class Repository implements GraphTarget, ReferenceFetcher, ReferencePushe
    * @param known - the entity tag that came with the list before.
    * @returns `undefined` where the registry says that nothing has changed.
    */
-  tagsUnless(known: string | undefined, options: TagOptions = {}): Promise<TagList | undefined> {
-    return listTagsUnless(this.#session, this.#api, known, options);
+  async tagsUnless(known: string | undefined, options: TagOptions = {}): Promise<TagList | undefined> {
+    const { session, api } = await this.#endpoints.primary();
+    return listTagsUnless(session, api, known, options);
   }
 
   /** Closes the connections. */
   async close(): Promise<void> {
-    await this.#session.close();
+    await this.#endpoints.close();
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
     await this.close();
   }
+}
 
-  #error(response: HttpResponse, operation: string): Promise<OciError> {
-    const { authorizer } = this.#session;
-    return registryError(response, { registry: this.registry, repository: this.name, operation, authorizer });
-  }
+function kindOf(reference: string): 'tag' | 'digest' {
+  return reference.includes(':') ? 'digest' : 'tag';
+}
+
+/** A sequence of which the first item was asked for, so that it is known whether there is one. */
+async function firstOf<T>(source: AsyncGenerator<T>): Promise<AsyncIterable<T> & { empty: boolean }> {
+  const first = await source.next();
+  return {
+    empty: first.done === true,
+    async *[Symbol.asyncIterator]() {
+      if (first.done) return;
+      yield first.value;
+      yield* source;
+    },
+  };
 }

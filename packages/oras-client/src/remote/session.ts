@@ -17,11 +17,13 @@ export interface ApiRequest extends Omit<HttpRequest, 'url'> {
 /** One registry: its connections, its authorization, and what was learnt of it. */
 export class RegistrySession {
   readonly registry: string;
-  readonly base: URL;
   readonly authorizer: Authorizer;
   /** Whether the registry has the referrers API; learnt from the first answer. */
   referrersApi: boolean | undefined;
   readonly #http: HttpClient;
+  #base: URL;
+  /** Plain HTTP is tried once where there is no TLS. */
+  #plainFallback: boolean;
   readonly #queues = new Map<string, Promise<unknown>>();
 
   constructor(registry: string, options: RemoteOptions = {}, repository?: string) {
@@ -31,10 +33,16 @@ export class RegistrySession {
       throw new OciError('ERR_OCI_INVALID_REFERENCE', `"${printable(registry)}" is not a registry’s host name`);
     }
     this.registry = registry;
-    this.base = new URL(address);
-    this.#http = new HttpClient(options, this.base);
+    this.#base = new URL(address);
+    this.#plainFallback = options.plainHttpFallback ?? false;
+    this.#http = new HttpClient(options, () => this.#base);
     const credentials = options.credentials ?? dockerCredentials();
-    this.authorizer = new Authorizer({ registry, repository, base: this.base, credentials, http: this.#http });
+    this.authorizer = new Authorizer({ registry, repository, base: () => this.#base, credentials, http: this.#http });
+  }
+
+  /** The registry's address. */
+  get base(): URL {
+    return this.#base;
   }
 
   /** How often a request is tried again. */
@@ -49,6 +57,18 @@ export class RegistrySession {
 
   /** Sends a request with what authorization is known; a 401 is answered and the request repeated once. */
   async send(request: ApiRequest): Promise<HttpResponse> {
+    try {
+      return await this.#send(request);
+    } catch (error) {
+      if (!this.#plainFallback || !(error instanceof OciError) || error.code !== 'ERR_OCI_DENIED_PLAIN_HTTP')
+        throw error;
+      this.#plainFallback = false;
+      this.#base = new URL(this.#base.href.replace(/^https:/, 'http:'));
+      return this.#send(request);
+    }
+  }
+
+  async #send(request: ApiRequest): Promise<HttpResponse> {
     const url = request.to instanceof URL ? request.to : new URL(request.to, this.base);
     // A location on another host is written to without credentials (distribution-spec allows such hosts).
     if (url.origin !== this.base.origin) return this.#http.send({ ...request, url });
