@@ -1,11 +1,13 @@
 import { mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { afterEach, beforeEach, describe, expect, it } from 'vitest';
+import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
 import {
   copy,
   type Credential,
+  type CredentialSource,
   type Descriptor,
+  digestOf,
   fetchBytes,
   MemoryStore,
   packManifest,
@@ -98,6 +100,29 @@ describe('docker-registry with a token service', () => {
     seen.length = 0;
     await Promise.all(layers.map((layer) => fetchBytes(repository, layer)));
     expect(seen).toEqual([]);
+  });
+
+  it('needs one refusal only, whatever is asked for afterwards, and both rights for a mount', async () => {
+    const { source, layers } = await sample(2);
+    await copy(source, 'v1', open({ username: 'u', password: 'secret-password' }), 'v1');
+    const events: RequestEvent[] = [];
+    const credentials = staticCredential({ username: 'u', password: 'secret-password' });
+    const other = repositoryAt(
+      registry?.host ?? '',
+      { credentials, onRequest: (event) => events.push(event) },
+      'other/place',
+    );
+    seen.length = 0;
+    const [layer] = layers;
+    if (!layer) throw new Error('no layer');
+    expect(await other.exists(layer)).toBe(false);
+    expect(await other.mount(layer, 'a/b', () => Promise.reject(new Error('sent')) as never)).toBe('mounted');
+    await fetchBytes(other, layer);
+    expect(events.filter(({ status, url }) => status === 401 && !url.includes('/token'))).toHaveLength(1);
+    expect(seen.map(({ scopes }) => scopes)).toEqual([
+      ['repository:other/place:pull,push'],
+      ['repository:other/place:pull,push', 'repository:a/b:pull'],
+    ]);
   });
 
   it('takes an identity token by OAuth2, and is asked anonymously where there is none', async () => {
@@ -205,5 +230,69 @@ describe('a hostile way of asking for credentials', () => {
     expect(await impatient).toMatchObject({ code: 'ERR_OCI_ABORTED' });
     answer();
     expect(await patient).toMatchObject({ code: 'ERR_OCI_NOT_FOUND' });
+  });
+});
+
+describe('credentials that change while a program runs', () => {
+  it('are looked up again after a while, and then a refusal of the old ones does not count', async () => {
+    let password = 'old-password';
+    const credentials: CredentialSource = {
+      find: () => Promise.resolve({ credential: { username: 'u', password }, source: 'helper' }),
+    };
+    const wanted = `Basic ${Buffer.from('u:new-password').toString('base64')}`;
+    const repository = await against(
+      (request, response) =>
+        request.headers.authorization === wanted
+          ? response.writeHead(404).end()
+          : response.writeHead(401, { 'www-authenticate': 'Basic realm="x"' }).end(),
+      { credentials },
+    );
+    await expect(repository.fetchReference('1')).rejects.toMatchObject({ code: 'ERR_OCI_UNAUTHORIZED' });
+    password = 'new-password';
+    await expect(repository.fetchReference('1')).rejects.toMatchObject({ code: 'ERR_OCI_UNAUTHORIZED' });
+    const now = performance.now();
+    const clock = vi.spyOn(performance, 'now').mockImplementation(() => now + 3_600_000);
+    try {
+      await expect(repository.fetchReference('1')).rejects.toMatchObject({ code: 'ERR_OCI_NOT_FOUND' });
+    } finally {
+      clock.mockRestore();
+    }
+  });
+});
+
+describe('a token service', () => {
+  it.each([404, 405, 401, 400])('without OAuth2 (%s) gets the identity token as a password', async (status) => {
+    const seen: string[] = [];
+    const host = await serve((request, response) => {
+      seen.push(`${request.method} ${request.headers.authorization ?? ''}`);
+      if (request.method === 'POST') response.writeHead(status).end();
+      else response.end('{"access_token":"abc"}');
+    });
+    const credential = { username: 'u', refreshToken: 'identity' };
+    const repository = await against(
+      (request, response) =>
+        request.headers.authorization === 'Bearer abc'
+          ? response.writeHead(404).end()
+          : response.writeHead(401, { 'www-authenticate': `Bearer realm="http://${host}/token",service="s"` }).end(),
+      { credentials: staticCredential(credential) },
+    );
+    await expect(repository.fetchReference('1')).rejects.toMatchObject({ code: 'ERR_OCI_NOT_FOUND' });
+    expect(seen).toEqual(['POST ', `GET Basic ${Buffer.from('u:identity').toString('base64')}`]);
+  });
+
+  it('that refuses one scope is asked for others all the same', async () => {
+    const host = await serve((request, response) =>
+      request.url?.includes('push') ? response.writeHead(403).end('{}') : response.end('{"token":"abc"}'),
+    );
+    const repository = await against(
+      (request, response) =>
+        request.headers.authorization === 'Bearer abc'
+          ? response.writeHead(404).end()
+          : response.writeHead(401, { 'www-authenticate': `Bearer realm="http://${host}/token",service="s"` }).end(),
+      { credentials: user },
+    );
+    const descriptor = { mediaType: 'a/b', digest: digestOf(Buffer.from('x')), size: 1 };
+    await expect(repository.exists(descriptor)).rejects.toMatchObject({ code: 'ERR_OCI_UNAUTHORIZED' });
+    await expect(repository.fetchReference('1')).rejects.toMatchObject({ code: 'ERR_OCI_NOT_FOUND' });
   });
 });

@@ -1,5 +1,5 @@
 import { expect, it } from 'vitest';
-import { mergeScopes } from '../src/remote/scope.ts';
+import { covers, mergeScopes } from '../src/remote/scope.ts';
 
 it.each([
   ['', []],
@@ -12,4 +12,16 @@ it.each([
   ['registry:catalog:* plain', ['registry:catalog:*', 'plain']],
 ])('merges %j', (text, expected) => {
   expect(mergeScopes(text)).toEqual(expected);
+});
+
+it.each([
+  ['repository:a:pull,push', 'repository:a:pull', true],
+  ['repository:a:pull,push repository:b:pull', 'repository:b:pull', true],
+  ['repository:a:pull', 'repository:a:pull,push', false],
+  ['repository:a:pull', 'repository:b:pull', false],
+  ['repository:a:pull,push', 'repository:a:pull,push repository:b:pull', false],
+  ['', 'repository:a:pull', false],
+  ['repository:a:pull', '', true],
+])('a token of %j for %j: %s', (has, wanted, expected) => {
+  expect(covers(has, wanted)).toBe(expected);
 });

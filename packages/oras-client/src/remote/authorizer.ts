@@ -1,9 +1,10 @@
+import { performance } from 'node:perf_hooks';
 import type { CredentialSource, FoundCredential } from '../credentials/credential.ts';
 import { OciError, throwIfAborted } from '../errors.ts';
 import { allowedUrl } from './allowed-url.ts';
 import { parseChallenges } from './challenge.ts';
 import type { HttpClient, HttpResponse } from './http-client.ts';
-import { mergeScopes, scopesThatServe } from './scope.ts';
+import { covers, mergeScopes } from './scope.ts';
 import { basicHeader, fetchToken, type Token } from './token-service.ts';
 
 /** What an authorizer is for. */
@@ -16,6 +17,9 @@ export interface AuthorizerOptions {
   credentials: CredentialSource;
   http: HttpClient;
 }
+
+/** Milliseconds after which a credential is looked up again: those of cloud helpers live for an hour. */
+const CREDENTIAL_LIFE_MS = 30 * 60_000;
 
 interface CachedToken {
   pending: Promise<Token>;
@@ -31,7 +35,9 @@ export class Authorizer {
   readonly #options: AuthorizerOptions;
   readonly #tokens = new Map<string, CachedToken>();
   readonly #secrets = new Set<string>();
-  #found: Promise<FoundCredential | undefined> | undefined;
+  #found: { at: number; pending: Promise<FoundCredential | undefined> } | undefined;
+  /** Where tokens are given, as the registry's challenge said. */
+  #service: Record<string, string> | undefined;
   #scheme: 'unknown' | 'basic' | 'bearer' = 'unknown';
   /** A refused password is never sent twice: registries lock accounts for that. */
   #basicRefused = false;
@@ -47,12 +53,19 @@ export class Authorizer {
     throwIfAborted(signal);
     if (this.#scheme === 'basic') return this.#basicRefused ? undefined : basicHeader(credential);
     if (credential?.accessToken) return `Bearer ${credential.accessToken}`;
-    for (const serving of scopesThatServe(scope)) {
-      const pending = this.#tokens.get(serving)?.pending.catch(() => undefined);
-      const token = pending && (await orAborted(pending, signal));
-      if (token && isUsable(token, undefined)) return `Bearer ${token.token}`;
+    for (const [has, { pending }] of this.#tokens) {
+      if (!covers(has, scope)) continue;
+      const known = await orAborted(
+        pending.catch(() => undefined),
+        signal,
+      );
+      if (known && isUsable(known, undefined)) return `Bearer ${known.token}`;
     }
-    return undefined;
+    // Without asking again, where it is known by now who gives tokens. Where that fails, the registry's next challenge says more.
+    if (this.#service === undefined || scope === '') return undefined;
+    const fetched = this.#token(this.#service, scope, undefined).catch(() => undefined);
+    const token = await orAborted(fetched, signal);
+    return token && `Bearer ${token.token}`;
   }
 
   /**
@@ -73,6 +86,8 @@ export class Authorizer {
     let header: string | undefined;
     if (bearer) {
       this.#scheme = 'bearer';
+      const { realm = '', service } = bearer.params;
+      this.#service = { realm, ...(service === undefined ? {} : { service }) };
       header = `Bearer ${(await orAborted(this.#token(bearer.params, scope, sent), signal)).token}`;
     } else if (challenges.some(({ scheme }) => scheme === 'basic')) {
       this.#scheme = 'basic';
@@ -97,13 +112,22 @@ export class Authorizer {
 
   #credential(): Promise<FoundCredential | undefined> {
     const { credentials, registry, repository } = this.#options;
-    this.#found ??= credentials.find(registry, repository).then((found) => {
+    const now = performance.now();
+    if (this.#found && now - this.#found.at < CREDENTIAL_LIFE_MS) return this.#found.pending;
+    const known = this.#secrets.size;
+    const pending = credentials.find(registry, repository).then((found) => {
       const { password, refreshToken, accessToken } = found?.credential ?? {};
       const basic = basicHeader(found?.credential)?.slice('Basic '.length);
       for (const secret of [password, refreshToken, accessToken, basic]) this.#remember(secret);
+      // Another one than before was not refused yet.
+      if (this.#secrets.size > known) {
+        this.#basicRefused = false;
+        this.#tokenRefused = undefined;
+      }
       return found;
     });
-    return this.#found;
+    this.#found = { at: now, pending };
+    return pending;
   }
 
   /** Very short ones would take apart every text. */
@@ -123,7 +147,8 @@ export class Authorizer {
       (token) => (entry.token = token),
       (error: unknown) => {
         this.#tokens.delete(scope);
-        if (error instanceof OciError && error.code === 'ERR_OCI_UNAUTHORIZED') this.#tokenRefused = error;
+        // Anything but 401 may be about this scope only.
+        if (error instanceof OciError && error.status === 401) this.#tokenRefused = error;
       },
     );
     return entry.pending;

@@ -3,6 +3,20 @@
  * of a request, so the needed one comes first and is whole.
  */
 export function mergeScopes(text: string): string[] {
+  return [...actionsOf(text)].map(
+    ([resource, names]) => `${resource === '' ? '' : `${resource}:`}${[...names].join(',')}`,
+  );
+}
+
+/** Whether a token of the scopes `has` serves for the scopes `wanted`. */
+export function covers(has: string, wanted: string): boolean {
+  const granted = actionsOf(has);
+  return [...actionsOf(wanted)].every(([resource, names]) =>
+    [...names].every((name) => granted.get(resource)?.has(name) ?? false),
+  );
+}
+
+function actionsOf(text: string): Map<string, Set<string>> {
   const actions = new Map<string, Set<string>>();
   for (const scope of text.split(' ').filter(Boolean)) {
     const end = scope.lastIndexOf(':');
@@ -11,10 +25,5 @@ export function mergeScopes(text: string): string[] {
     for (const action of scope.slice(end + 1).split(',')) known.add(action);
     actions.set(resource, known);
   }
-  return [...actions].map(([resource, names]) => `${resource === '' ? '' : `${resource}:`}${[...names].join(',')}`);
-}
-
-/** The scopes whose token serves for this one: itself, and for reading also reading and writing. */
-export function scopesThatServe(scope: string): string[] {
-  return scope.endsWith(':pull') && !scope.includes(' ') ? [scope, `${scope},push`] : [scope];
+  return actions;
 }

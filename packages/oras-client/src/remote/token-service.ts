@@ -39,7 +39,9 @@ export async function fetchToken(http: HttpClient, request: TokenRequest): Promi
   const response = await postForToken(http, request, credential.refreshToken);
   if (!NO_OAUTH2.has(response.status) || !credential.username) return readToken(response, request);
   await response.discard();
-  return readToken(await getToken(http, request), request);
+  // Such a service takes the identity token for a password.
+  const password = credential.password || credential.refreshToken;
+  return readToken(await getToken(http, { ...request, credential: { ...credential, password } }), request);
 }
 
 /** `Basic` header of user and password. */
