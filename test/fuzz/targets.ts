@@ -1,5 +1,12 @@
 import { findSection, parseBtf, parseBtfExt, readElf, resolveCoreRelocation } from '@bpfship/bpf-object';
-import { parseBtfIndex, parseBtfTable, parseEvidence } from '@bpfship/media-types';
+import {
+  parseBtfIndex,
+  parseBtfTable,
+  parseEvidence,
+  parseIndexBlob,
+  type ServiceManifest,
+  tarSingleFile,
+} from '@bpfship/media-types';
 import {
   chooseSupplement,
   decide,
@@ -24,6 +31,15 @@ export interface Target {
 
 /** Relocations of an accepted `.BTF.ext` that are resolved. */
 const LOOKS = 200;
+
+/** As much of a manifest in the compatible form as reading the index's layer looks at. */
+const COMPATIBLE_FORM: ServiceManifest = {
+  schemaVersion: 2,
+  mediaType: 'application/vnd.oci.image.manifest.v1+json',
+  config: { mediaType: 'application/vnd.oci.image.config.v1+json', digest: `sha256:${'0'.repeat(64)}`, size: 2 },
+  layers: [],
+  annotations: { 'vnd.ebpf.service.artifact-type': 'application/vnd.ebpf.service.v1' },
+};
 
 /** All targets. Whatever they throw but the typed errors is a defect. Those of objects stand twice: they have most to get wrong. */
 export function createTargets(seeds: Seeds): Target[] {
@@ -116,6 +132,16 @@ function documentTargets(seeds: Seeds, facts: readonly Facts[], indexes: readonl
           const index = parseBtfIndex(mutateJson(pick(seeds.indexes, random), random) as object);
           decideAll(index, pick(facts, random));
           minimalBtf(index, seeds.kernel);
+        }),
+    },
+    {
+      name: 'wrapped-index',
+      run: (random) =>
+        typed(() => {
+          const tar = tarSingleFile('btf-index.json', new TextEncoder().encode(pick(seeds.indexes, random)));
+          // Mostly the header: what comes after it is the document's.
+          const wrapped = mutateBytes(tar, random, 0, random(2) === 0 ? 512 : tar.length);
+          decideAll(parseIndexBlob(COMPATIBLE_FORM, wrapped), pick(facts, random));
         }),
     },
     {

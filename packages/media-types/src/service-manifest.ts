@@ -175,6 +175,7 @@ export function parseIndexBlob(manifest: ServiceManifest, blob: Uint8Array): Btf
   } catch (cause) {
     const reason = cause instanceof Error ? cause.message : String(cause);
     throw new DocumentError('ERR_DOCUMENT_INVALID', 'BTF index', `the layer of the BTF index is unusable: ${reason}`, {
+      issues: [{ path: 'layers[0]', message: reason }],
       cause,
     });
   }

@@ -10,11 +10,13 @@ import {
   fetchBytes,
   MemoryStore,
   OciArchiveStore,
+  OciError,
   OciLayoutStore,
   openTarget,
   packManifest,
   pushBytes,
 } from '../src/index.ts';
+import { mutateBytes, randomFrom } from '../../../test/fuzz/mutate.ts';
 
 let folder: string;
 let layout: string;
@@ -164,6 +166,26 @@ describe('an archive of a layout', () => {
       code: 'ERR_OCI_INVALID_LAYOUT',
       hint: expect.stringContaining('--hard-dereference'),
     });
+  });
+
+  it('that was changed anywhere is refused with a typed error, or gives what it should', async () => {
+    const random = randomFrom(11);
+    const whole = new Uint8Array(await readFile(pack('a.tar')));
+    const changed = join(folder, 'changed.tar');
+    const outcomes = new Set<string>();
+    for (let i = 0; i < 300; i++) {
+      // Both ends are headers and small files; the middle is one large blob.
+      const header = random(2) === 0 ? 512 * random(16) : whole.length - 512 * (1 + random(24));
+      await writeFile(changed, mutateBytes(whole, random, header, header + 512));
+      const outcome = await readAll(changed).then(
+        () => 'read',
+        (error: unknown) => (error instanceof OciError ? error.code : String(error)),
+      );
+      outcomes.add(outcome);
+    }
+    for (const outcome of outcomes) expect(outcome).toMatch(/^(?:read|ERR_OCI_[A-Z_]+)$/);
+    expect(outcomes).toContain('read');
+    expect(outcomes).toContain('ERR_OCI_INVALID_LAYOUT');
   });
 
   it('that is not there, or is a folder, says so', async () => {
