@@ -84,7 +84,7 @@ export function createServing(options: ServingOptions): Serving {
 
   const respondFaulty = async (request: IncomingMessage, response: ServerResponse, met: Met[]): Promise<void> => {
     const effects = before(met, request.url ?? '/');
-    if (effects.milliseconds > 0) await sleep(effects.milliseconds);
+    if (effects.milliseconds > 0) await wait(response, effects.milliseconds);
     const answer = effects.reply ?? (await settled(() => reply(request, effects.cutAfter)));
     const adjusted = adjust({ ...answer, headers: { ...answer.headers } });
     await deliver(response, adjusted, distort(adjusted, met));
@@ -102,6 +102,18 @@ export function createServing(options: ServingOptions): Serving {
       await Promise.all(running);
     },
   };
+}
+
+/** Waits, but not for a connection that has ended. */
+async function wait(response: ServerResponse, milliseconds: number): Promise<void> {
+  const ended = new AbortController();
+  const end = (): void => ended.abort();
+  response.once('close', end);
+  try {
+    await sleep(milliseconds, undefined, { signal: ended.signal });
+  } finally {
+    response.off('close', end);
+  }
 }
 
 /** Turns errors into answers. */
