@@ -18,12 +18,12 @@ afterEach(() => {
 
 describe('the command line', () => {
   it('sets users, rights, switches and faults', () => {
-    const { registry } = parseCommandLine([
-      ...['--user', 'a:b:c', '--token', '--allow', 'anyone=pull:*', '--allow', 'a=pull,push:team/*'],
-      ...['--behaviour', 'ghcr', '--behaviour', 'head=false', '--behaviour', 'rateLimit=5/60'],
-      ...['--fault', 'status,status=503,first=2,on=blob+manifest', '--fault', 'corrupt,probability=0.5', '--seed', '9'],
-      ...['--upstream', 'http://127.0.0.1:5000', '--upstream-user', 'u:p'],
-    ]);
+    const line =
+      '--user a:b:c --token --allow anyone=pull:* --allow a=pull,push:team/* ' +
+      '--behaviour ghcr --behaviour head=false --behaviour rateLimit=5/60 ' +
+      '--fault status,status=503,first=2,on=blob+manifest --fault corrupt,probability=0.5 --seed 9 ' +
+      '--upstream http://127.0.0.1:5000 --upstream-user u:p';
+    const { registry } = parseCommandLine(line.split(' '));
     expect(registry).toMatchObject({
       auth: {
         users: { a: 'b:c' },
@@ -76,43 +76,43 @@ describe('the command line', () => {
   });
 });
 
-describe('https', () => {
-  function makeCertificate(name: string): { key: Buffer; cert: Buffer } {
-    const [key, cert] = [join(folder, `${name}.key`), join(folder, `${name}.pem`)];
-    const subject = ['-subj', `/CN=${name}`, '-addext', 'subjectAltName=IP:127.0.0.1'];
-    execFileSync(
-      'openssl',
-      [
-        'req',
-        '-x509',
-        '-newkey',
-        'ec',
-        '-pkeyopt',
-        'ec_paramgen_curve:prime256v1',
-        '-nodes',
-        '-days',
-        '2',
-        '-keyout',
-        key,
-        '-out',
-        cert,
-        ...subject,
-      ],
-      { stdio: 'pipe' },
-    );
-    return { key: readFileSync(key), cert: readFileSync(cert) };
-  }
+function makeCertificate(name: string): { key: Buffer; cert: Buffer } {
+  const [key, cert] = [join(folder, `${name}.key`), join(folder, `${name}.pem`)];
+  const subject = ['-subj', `/CN=${name}`, '-addext', 'subjectAltName=IP:127.0.0.1'];
+  execFileSync(
+    'openssl',
+    [
+      'req',
+      '-x509',
+      '-newkey',
+      'ec',
+      '-pkeyopt',
+      'ec_paramgen_curve:prime256v1',
+      '-nodes',
+      '-days',
+      '2',
+      '-keyout',
+      key,
+      '-out',
+      cert,
+      ...subject,
+    ],
+    { stdio: 'pipe' },
+  );
+  return { key: readFileSync(key), cert: readFileSync(cert) };
+}
 
-  function ask(url: string, options: object): Promise<{ status: number; challenge: string }> {
-    return new Promise((resolve, reject) => {
-      const asked = request(`${url}/v2/`, { ...options, agent: false }, (response) => {
-        response.resume();
-        resolve({ status: response.statusCode ?? 0, challenge: String(response.headers['www-authenticate']) });
-      });
-      asked.on('error', reject).end();
+function ask(url: string, options: object): Promise<{ status: number; challenge: string }> {
+  return new Promise((resolve, reject) => {
+    const asked = request(`${url}/v2/`, { ...options, agent: false }, (response) => {
+      response.resume();
+      resolve({ status: response.statusCode ?? 0, challenge: String(response.headers['www-authenticate']) });
     });
-  }
+    asked.on('error', reject).end();
+  });
+}
 
+describe('https', () => {
   it('is served with the given certificate, also in the address of the token service', async () => {
     const { key, cert } = makeCertificate('registry');
     await using registry = await createRegistry({ tls: { key, cert }, auth: { users: {}, scheme: 'bearer' } });

@@ -35,7 +35,7 @@ async function startVictim(root: string, environment: Record<string, string> = {
   });
   victims.push(child);
   const gone = new Promise<void>((resolve) => child.once('close', () => resolve()));
-  for await (const line of createInterface(child.stdout!)) {
+  for await (const line of createInterface(child.stdout)) {
     const [, url] = /listening on (\S+)/.exec(line) ?? [];
     if (url !== undefined) return { url, child, gone };
   }
@@ -54,14 +54,15 @@ interface Ledger {
 
 const PART = 'x'.repeat(70_000);
 
+async function acknowledge(answer: Promise<Response>, status: number): Promise<Response> {
+  const response = await answer;
+  await response.arrayBuffer();
+  if (response.status !== status) throw new Error(`answered ${response.status} instead of ${status}`);
+  return response;
+}
+
 /** A round of everything that changes a registry. Ends early where the registry dies. */
 async function changeEverything(call: Call, ledger: Ledger): Promise<void> {
-  const acknowledge = async (answer: Promise<Response>, status: number): Promise<Response> => {
-    const response = await answer;
-    await response.arrayBuffer();
-    if (response.status !== status) throw new Error(`answered ${response.status} instead of ${status}`);
-    return response;
-  };
   ledger.blobs.add(await pushBlob(call, '{}'));
   ledger.blobs.add(await pushBlob(call, PART));
   // In chunks, with sha512.
