@@ -3,8 +3,11 @@ import { slice } from '../content/range.ts';
 import { type Descriptor, isManifest } from '../descriptor.ts';
 import { verified } from '../digest.ts';
 import { readBody } from './blob-body.ts';
+import { type OpenRange, partSize, readParts } from './blob-parts.ts';
 import type { Endpoint } from './endpoints.ts';
-import type { HttpResponse } from './http-client.ts';
+
+/** From this size on, in bytes, a blob may be fetched over several connections. */
+const PARTS_FROM = 64 * 1024 * 1024;
 
 /**
  * Asks for a manifest or blob, or for a part of it.
@@ -18,25 +21,33 @@ export async function fetchContent(
   { range, signal }: FetchOptions,
 ): Promise<AsyncIterable<Uint8Array>> {
   const kind = isManifest(descriptor) ? 'manifest' : 'blob';
-  const [first, last] = range ?? [0, descriptor.size - 1];
-  const open = (from: number, entityTag?: string): Promise<HttpResponse> =>
+  const end = descriptor.size - 1;
+  const open: OpenRange = (from, to, innerSignal, entityTag) =>
     session.send({
       method: 'GET',
       to: `/v2/${api.path}/${kind}s/${descriptor.digest}`,
       headers: {
         ...(kind === 'manifest' ? { accept: descriptor.mediaType } : {}),
-        ...(range || from > 0 ? { range: `bytes=${from}-${last}` } : {}),
+        ...(from > 0 || to < end ? { range: `bytes=${from}-${to}` } : {}),
         ...(entityTag === undefined ? {} : { 'if-range': entityTag }),
         // The digest is of the bytes as they are; a compressed transfer would have others.
         'accept-encoding': 'identity',
       },
       scope: api.scope('pull'),
-      signal,
+      signal: innerSignal,
     });
-  const response = await open(first);
-  if (response.status !== 200 && !(range && response.status === 206)) {
+  const connections = kind === 'blob' && !range && descriptor.size >= PARTS_FROM ? session.rangeConnections : 1;
+  const [first, last] = range ?? [0, end];
+  const response = await open(first, connections > 1 ? partSize(connections) - 1 : last, signal);
+  if (response.status !== 200 && !((range || connections > 1) && response.status === 206)) {
     throw await api.error(response, `GET ${kind} ${descriptor.digest}`);
   }
-  const body = readBody({ response, descriptor, first, last, reopen: open, retries: session.retries, signal });
+  const { retries } = session;
+  // A registry that knows no ranges sends everything, over one connection.
+  if (connections > 1 && response.status === 206) {
+    return verified(readParts({ response, descriptor, open, connections, retries, signal }), descriptor);
+  }
+  const reopen = (from: number, entityTag?: string): ReturnType<OpenRange> => open(from, last, signal, entityTag);
+  const body = readBody({ response, descriptor, first, last, reopen, retries, signal });
   return range ? slice(body, 0, last - first + 1) : verified(body, descriptor);
 }

@@ -44,6 +44,8 @@ export interface RemoteOptions {
   connectionsPerHost?: number;
   /** Milliseconds without a byte, or with less than 1 KiB, before a transfer is given up. Default 30,000. */
   idleTimeoutMs?: number;
+  /** Connections over which one blob of at least 64 MiB is fetched in parts, where the registry knows ranges; at most 8. Default 1. */
+  rangeConnections?: number;
   /**
    * Connections that several repositories share, from `shareConnections`; who made them closes them. Then `ca`, `certsFolders`, `proxies`,
    * `connectionsPerHost` and the timers of `idleTimeoutMs` are theirs. Default: its own.

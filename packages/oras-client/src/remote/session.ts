@@ -6,6 +6,8 @@ import { Authorizer } from './authorizer.ts';
 import { HttpClient, type HttpRequest, type HttpResponse } from './http-client.ts';
 import type { RemoteOptions } from './options.ts';
 
+const MAX_RANGE_CONNECTIONS = 8;
+
 /** A request to the registry's API. */
 export interface ApiRequest extends Omit<HttpRequest, 'url'> {
   /** Path with query, or a URL that the registry gave. */
@@ -20,6 +22,8 @@ export class RegistrySession {
   readonly authorizer: Authorizer;
   /** Whether the registry has the referrers API; learnt from the first answer. */
   referrersApi: boolean | undefined;
+  /** Connections over which one large blob is fetched. */
+  readonly rangeConnections: number;
   readonly #http: HttpClient;
   #base: URL;
   /** Plain HTTP is tried once where there is no TLS. */
@@ -34,6 +38,7 @@ export class RegistrySession {
     }
     this.registry = registry;
     this.#base = new URL(address);
+    this.rangeConnections = Math.min(Math.max(Math.trunc(options.rangeConnections ?? 1), 1), MAX_RANGE_CONNECTIONS);
     this.#plainFallback = options.plainHttpFallback ?? false;
     this.#http = new HttpClient(options, () => this.#base);
     const credentials = options.credentials ?? dockerCredentials();
