@@ -19,6 +19,8 @@ import { atSide } from './side.ts';
 const MAX_DEPTH = 16;
 /** Manifests and blobs of one copy. */
 const MAX_NODES = 50_000;
+/** Blobs of a manifest from which on one question whether it is there is cheaper than one for each of them. */
+const WORTH_ASKING = 4;
 
 /** What the parts of a copy share. */
 export interface Walk extends BlobCopy {
@@ -58,6 +60,7 @@ export function startWalk(src: CopySource, dst: CopyDestination, options: CopyGr
     onProgress: options.onProgress,
     signal: options.signal ? AbortSignal.any([options.signal, stop.signal]) : stop.signal,
     stop,
+    asked: { present: 0, missing: 0 },
     failure: undefined,
     nodes: new Map(),
     manifests: [],
@@ -105,12 +108,36 @@ export async function copyManifest(
     verifyBytes(bytes, descriptor);
     return wantedParts(walk, parseManifest(bytes, descriptor));
   });
-  await allOrStop(
-    walk,
-    children.map((child) => copyNode(walk, child, { depth: depth + 1, distance })),
-  );
-  await walk.limit(() => pushManifest(walk, descriptor, bytes, tag));
+  const copyAll = (parts: readonly Descriptor[]): Promise<void> =>
+    allOrStop(
+      walk,
+      parts.map((child) => copyNode(walk, child, { depth: depth + 1, distance })),
+    );
+  const push = (): Promise<void> => walk.limit(() => pushManifest(walk, descriptor, bytes, tag));
+  // A registry that has the manifest has its blobs, which it checked when it took it.
+  const blobs = children.filter((child) => !isManifest(child));
+  const hasBlobs = blobs.length >= WORTH_ASKING && (await hasManifest(walk, descriptor));
+  await copyAll(hasBlobs ? children.filter((child) => isManifest(child)) : children);
+  if (hasBlobs) {
+    for (const blob of blobs) walk.onProgress?.({ descriptor: blob, phase: 'skipped', bytes: blob.size });
+    // Unless somebody removed them since.
+    await push().catch(async (error: unknown) => {
+      if (!lacksBlobs(error)) throw error;
+      await copyAll(blobs);
+      await push();
+    });
+  } else await push();
   walk.manifests.push({ descriptor, distance });
+}
+
+async function hasManifest({ dst, signal, limit }: Walk, descriptor: Descriptor): Promise<boolean> {
+  if (!('mount' in dst)) return false;
+  return limit(() => atSide('destination', () => dst.exists(descriptor, { signal })));
+}
+
+/** Error codes of distribution-spec, "Error Codes". */
+function lacksBlobs(error: unknown): boolean {
+  return error instanceof OciError && /^(?:MANIFEST_)?BLOB_UNKNOWN$/.test(error.registryCode ?? '');
 }
 
 function wantedParts({ entries }: Walk, manifest: ReturnType<typeof parseManifest>): Descriptor[] {

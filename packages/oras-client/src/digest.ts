@@ -81,6 +81,15 @@ export async function* verified(source: AsyncIterable<Uint8Array>, descriptor: D
   verifier.finish();
 }
 
+/** Content as {@link ReadOnlyStorage.fetch} gives it: verified, but where the reader says that it does so itself. */
+export function verifiedUnless(
+  verify: false | undefined,
+  source: AsyncIterable<Uint8Array>,
+  descriptor: Descriptor,
+): AsyncIterable<Uint8Array> {
+  return verify === false ? source : verified(source, descriptor);
+}
+
 /** Checks bytes that are all there. @throws {OciError} as {@link ContentVerifier}. */
 export function verifyBytes(bytes: Uint8Array, descriptor: Descriptor): void {
   const verifier = new ContentVerifier(descriptor);

@@ -147,6 +147,44 @@ describe('copy', () => {
   });
 
   it.each(['registry-dev', 'docker-registry 2.8'])(
+    'of many small blobs asks for a few of them only, and for none where the manifest is there: %s',
+    async (name) => {
+      const source = new MemoryStore();
+      const layers = [];
+      for (let i = 0; i < 20; i++)
+        layers.push(await pushBytes(source, 'application/octet-stream', Buffer.from(`${i}`)));
+      await source.tag(await packManifest(source, { artifactType: TYPE, layers }), 'v1');
+      const seen: string[] = [];
+      const onRequest = ({ method }: RequestEvent): void => void seen.push(method);
+      const host = name === 'registry-dev' ? registry.host : docker.host;
+      const target = repositoryAt(host, { onRequest }, 'copy/many');
+      await copy(source, 'v1', target, 'v1');
+      // The manifest, and as many blobs as are asked for at the same time before four are known to be missing.
+      expect(seen.filter((method) => method === 'HEAD').length).toBeLessThan(12);
+      expect(seen.filter((method) => method === 'PUT')).toHaveLength(22);
+      seen.length = 0;
+      await copy(source, 'v1', target, 'v1');
+      expect(seen).toEqual(['HEAD', 'PUT']);
+    },
+  );
+
+  it('sends blobs again that a registry has lost under a manifest', async () => {
+    const source = new MemoryStore();
+    const layers = [];
+    for (let i = 0; i < 5; i++)
+      layers.push(await pushBytes(source, 'application/octet-stream', Buffer.from(`lost ${i}`)));
+    await source.tag(await packManifest(source, { artifactType: TYPE, layers }), 'v1');
+    const [lost] = layers;
+    if (!lost) throw new Error('no layer');
+    const target = repositoryAt(registry.host, {}, 'copy/lost');
+    await copy(source, 'v1', target, 'v1');
+    await target.delete(lost);
+    expect(await target.exists(lost)).toBe(false);
+    await copy(source, 'v1', target, 'v1');
+    expect(await target.exists(lost)).toBe(true);
+  });
+
+  it.each(['registry-dev', 'docker-registry 2.8'])(
     'mounts blobs between repositories of one registry: %s',
     async (name) => {
       const host = name === 'registry-dev' ? registry.host : docker.host;

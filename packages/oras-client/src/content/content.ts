@@ -7,6 +7,8 @@ export interface CallOptions {
 
 /** Options of reading content. */
 export interface FetchOptions extends CallOptions {
+  /** `false` where the reader verifies the content itself, as every `push` does: hashing twice takes as long as receiving. */
+  verify?: false | undefined;
   /** First and last byte, both included. A part cannot be held against the digest: only its length is checked. */
   range?: readonly [first: number, last: number] | undefined;
 }

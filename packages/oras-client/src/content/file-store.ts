@@ -2,7 +2,7 @@ import { createHash } from 'node:crypto';
 import { stat } from 'node:fs/promises';
 import { basename, join, resolve } from 'node:path';
 import { type Descriptor, isManifest } from '../descriptor.ts';
-import { parseDigest, verified } from '../digest.ts';
+import { parseDigest, verified, verifiedUnless } from '../digest.ts';
 import { OciError, storageError, throwIfAborted } from '../errors.ts';
 import type {
   CallOptions,
@@ -109,7 +109,7 @@ export class FileStore implements GraphTarget, Untagger, TagLister {
     if (file === undefined) return this.#memory.fetch(descriptor, options);
     const { range } = options;
     if (range) checkRange(descriptor, range);
-    if (!range) return verified(readFileChunks(file, options), descriptor);
+    if (!range) return verifiedUnless(options.verify, readFileChunks(file, options), descriptor);
     return slice(readFileChunks(file, options, range), 0, range[1] - range[0] + 1);
   }
 

@@ -1,7 +1,7 @@
 import type { FetchOptions } from '../content/content.ts';
 import { slice } from '../content/range.ts';
 import { type Descriptor, isManifest } from '../descriptor.ts';
-import { verified } from '../digest.ts';
+import { verifiedUnless } from '../digest.ts';
 import { readBody } from './blob-body.ts';
 import { type OpenRange, partSize, readParts } from './blob-parts.ts';
 import type { Endpoint } from './endpoints.ts';
@@ -18,7 +18,7 @@ const PARTS_FROM = 64 * 1024 * 1024;
 export async function fetchContent(
   { session, api }: Endpoint,
   descriptor: Descriptor,
-  { range, signal }: FetchOptions,
+  { range, signal, verify }: FetchOptions,
 ): Promise<AsyncIterable<Uint8Array>> {
   const kind = isManifest(descriptor) ? 'manifest' : 'blob';
   const end = descriptor.size - 1;
@@ -45,9 +45,9 @@ export async function fetchContent(
   const { retries } = session;
   // A registry that knows no ranges sends everything, over one connection.
   if (connections > 1 && response.status === 206) {
-    return verified(readParts({ response, descriptor, open, connections, retries, signal }), descriptor);
+    return verifiedUnless(verify, readParts({ response, descriptor, open, connections, retries, signal }), descriptor);
   }
   const reopen = (from: number, entityTag?: string): ReturnType<OpenRange> => open(from, last, signal, entityTag);
   const body = readBody({ response, descriptor, first, last, reopen, retries, signal });
-  return range ? slice(body, 0, last - first + 1) : verified(body, descriptor);
+  return range ? slice(body, 0, last - first + 1) : verifiedUnless(verify, body, descriptor);
 }
