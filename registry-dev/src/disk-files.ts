@@ -1,16 +1,8 @@
 import { randomUUID } from 'node:crypto';
-import {
-  closeSync,
-  createReadStream,
-  fstatSync,
-  openSync,
-  readdirSync,
-  readFileSync,
-  readSync,
-  statSync,
-} from 'node:fs';
+import { closeSync, fstatSync, openSync, readdirSync, readFileSync, readSync, statSync } from 'node:fs';
 import { link, mkdir, open, readdir, rename, rm, rmdir, unlink, writeFile } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
+import { Readable } from 'node:stream';
 import type { ByteRange, FileFacts, Files, OpenFile } from './files.ts';
 
 /** Up to this size a blob is read at once; it takes well under a millisecond from the page cache. */
@@ -46,7 +38,7 @@ export class DiskFiles implements Files {
     const { size } = fstatSync(file);
     const read = (range: ByteRange = { start: 0, end: size - 1 }): ReturnType<OpenFile['read']> => {
       const length = range.end - range.start + 1;
-      if (length > AT_ONCE) return createReadStream('', { fd: file, ...range, highWaterMark: STEP });
+      if (length > AT_ONCE) return streamAt(file, range);
       try {
         return readAt(file, range.start, length);
       } finally {
@@ -126,6 +118,26 @@ export class DiskFiles implements Files {
     // Where something is in it, it stays.
     await rmdir(path).catch(() => undefined);
   }
+}
+
+/**
+ * Reads on as fast as it is sent. The reads are synchronous like those of small files: half a mebibyte from the page cache takes less time
+ * than a turn through the thread pool does on a busy machine.
+ */
+function streamAt(file: number, { start, end }: ByteRange): Readable {
+  let at = start;
+  return new Readable({
+    highWaterMark: STEP,
+    read() {
+      const length = Math.min(STEP, end + 1 - at);
+      this.push(length > 0 ? readAt(file, at, length) : null);
+      at += length;
+    },
+    destroy(error, done) {
+      closeSync(file);
+      done(error);
+    },
+  });
 }
 
 function readAt(file: number, start: number, length: number): Uint8Array {

@@ -8,7 +8,7 @@ import type { Gate, Need } from './gate.ts';
 import { referrerRoutes, tagRoutes } from './list-routes.ts';
 import { manifestRoutes } from './manifest-routes.ts';
 import type { ManifestStore } from './manifest-store.ts';
-import { isRepository, requireDigest } from './names.ts';
+import { isDigest, isRepository, isTag, requireDigest } from './names.ts';
 import { createRateLimit } from './rate-limit.ts';
 import { RegistryProblem } from './registry-problem.ts';
 import { bytesReply, jsonReply, pageReply, type Reply } from './reply.ts';
@@ -106,9 +106,11 @@ async function fromUpstream(
   kind: string,
   { url, repository, rest }: Exchange,
 ): Promise<Reply | undefined> {
-  if (kind === 'manifests') await upstream.manifest(repository, rest);
+  // What is neither a tag nor a digest is nowhere, and becomes no address of the upstream's.
+  if (kind === 'manifests' && (isTag(rest) || isDigest(rest))) await upstream.manifest(repository, rest);
   if (kind === 'blobs') await upstream.blob(repository, requireDigest(rest));
   if (kind !== 'tags' && kind !== 'referrers') return undefined;
+  if (kind === 'referrers') requireDigest(rest);
   const list = await upstream.list(url.pathname + url.search);
   return list && bytesReply(200, { 'content-type': list.mediaType, ...list.headers }, list.bytes);
 }
