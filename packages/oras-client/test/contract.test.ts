@@ -7,6 +7,7 @@ import { afterAll, beforeAll, describe, expect, it, onTestFinished } from 'vites
 import { createRegistry, type Registry } from '@bpfship/registry-dev';
 import {
   copy,
+  type Deleter,
   digestOf,
   fetchBytes,
   fetchManifest,
@@ -20,10 +21,12 @@ import {
   OciLayoutStore,
   packManifest,
   pushBytes,
+  type OciError,
   type ReadOnlyTarget,
   Repository,
   tagBytes,
   tagN,
+  type Untagger,
 } from '../src/index.ts';
 import { type RunningRegistry, startDockerRegistry } from './docker-registry.ts';
 import { packPlatforms, packSample } from './support/graphs.ts';
@@ -160,6 +163,30 @@ describe.each(targets)('%s', (_name, open) => {
     await expect(tagBytes(target, 'text/plain', bytes, ['x'])).rejects.toMatchObject({
       code: 'ERR_OCI_INVALID_MANIFEST',
     });
+  });
+
+  it('takes a tag away, and removes content with its names, where it can', async () => {
+    const target: GraphTarget & Partial<Untagger & Deleter> = await open();
+    const [kept, gone] = [await packSample(target), await packSample(target, undefined, 'application/vnd.example.two')];
+    const signature = await packSample(target, kept, 'application/vnd.example.signature');
+    for (const name of ['a', 'b']) await target.tag(kept, name);
+    await target.tag(gone, 'c');
+    const untagged = await target.untag?.('a').then(
+      () => true,
+      (error: OciError) => expect(error.code).toBe('ERR_OCI_UNSUPPORTED'),
+    );
+    if (untagged) {
+      await expect(target.resolve('a')).rejects.toMatchObject({ code: 'ERR_OCI_NOT_FOUND' });
+      await expect(target.untag?.('nothing')).rejects.toMatchObject({ code: 'ERR_OCI_NOT_FOUND' });
+    }
+    expect((await target.resolve('b')).digest).toBe(kept.digest);
+    if (!target.delete) return;
+    await target.delete(gone);
+    await expect(target.resolve('c')).rejects.toMatchObject({ code: 'ERR_OCI_NOT_FOUND' });
+    await expect(target.delete(gone)).rejects.toMatchObject({ code: 'ERR_OCI_NOT_FOUND' });
+    await target.delete(signature);
+    expect(await list(target.predecessors(kept))).toEqual([]);
+    expect((await target.resolve(kept.digest)).digest).toBe(kept.digest);
   });
 
   it('stops at once when it is aborted', async () => {
