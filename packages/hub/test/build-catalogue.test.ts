@@ -7,7 +7,7 @@ import { type Descriptor, MemoryStore, packManifest, pushBytes, Repository } fro
 import { createRegistry, type Registry } from '@bpfship/registry-dev';
 import { buildCatalogue, type SignerLookup } from '../src/build-catalogue.ts';
 import { fetchCatalogue, publishCatalogue } from '../src/publish.ts';
-import { indexOf, pushPackage } from './support/package.ts';
+import { indexOf, pushCompatiblePackage, pushPackage } from './support/package.ts';
 
 let folder: string;
 let registry: Registry;
@@ -52,6 +52,19 @@ function open(name: string): Repository {
 }
 
 describe('building a catalogue', () => {
+  it('says the same of a package in the compatible form, and leaves ordinary images out', async () => {
+    const [standard, compatible] = [open('acme/standard'), open('acme/compatible')];
+    await pushPackage(standard, { version: '1.0.0' });
+    const { digest } = await pushCompatiblePackage(compatible, { version: '1.0.0' });
+    const config = await pushBytes(compatible, 'application/vnd.oci.image.config.v1+json', Buffer.from('{}'));
+    await compatible.tag(await packManifest(compatible, { config }), 'image');
+    const { catalogue, skipped } = await build(['acme/standard', 'acme/compatible']);
+    expect(skipped).toEqual([]);
+    const [one, two] = catalogue.entries.toSorted((a, b) => (a.repository < b.repository ? -1 : 1));
+    expect(one?.digest).toBe(digest);
+    expect({ ...two, digest, repository: one?.repository }).toEqual(one);
+  });
+
   it('lists what is signed and well formed, and names the rest', async () => {
     const repository = open('acme/mixed');
     const good = await pushPackage(repository, { version: '1.0.0' });

@@ -1,11 +1,17 @@
 import {
+  ANNOTATION_ARTIFACT_TYPE,
+  ANNOTATION_MEDIA_TYPE,
   ANNOTATION_TITLE,
   ARTIFACT_TYPE_SERVICE,
   type BtfIndex,
   canonicalJsonBytes,
+  compatibleConfig,
+  imageLayerType,
   MEDIA_TYPE_BTF_INDEX,
+  MEDIA_TYPE_IMAGE_CONFIG,
   MEDIA_TYPE_VARIANT_GZIP,
   parseBtfIndex,
+  tarSingleFile,
 } from '@bpfship/media-types';
 import { type Descriptor, digestOf, packManifest, pushBytes, type Target } from '@bpfship/oras-client';
 
@@ -54,6 +60,24 @@ export async function pushPackage(target: Target, more: Partial<BtfIndex>): Prom
     config,
     layers: [{ ...layer, annotations: { [ANNOTATION_TITLE]: 'ringbuf.tar.gz' } }],
   });
+  await target.tag(descriptor, index.version);
+  return descriptor;
+}
+
+/** As {@link pushPackage}, in the compatible form (spec/compatible-form.md). */
+export async function pushCompatiblePackage(target: Target, more: Partial<BtfIndex>): Promise<Descriptor> {
+  const index = indexOf(more);
+  const config = await pushBytes(target, MEDIA_TYPE_IMAGE_CONFIG, compatibleConfig([]));
+  const part = async (bytes: Uint8Array, mediaType: string, title: string): Promise<Descriptor> => ({
+    ...(await pushBytes(target, imageLayerType(mediaType), bytes)),
+    annotations: { [ANNOTATION_TITLE]: title, [ANNOTATION_MEDIA_TYPE]: mediaType },
+  });
+  const layers = [
+    await part(tarSingleFile('btf-index.json', canonicalJsonBytes(index)), MEDIA_TYPE_BTF_INDEX, 'btf-index.tar'),
+    await part(LAYER, MEDIA_TYPE_VARIANT_GZIP, 'ringbuf.tar.gz'),
+  ];
+  const annotations = { [ANNOTATION_ARTIFACT_TYPE]: ARTIFACT_TYPE_SERVICE };
+  const descriptor = await packManifest(target, { config, layers, annotations });
   await target.tag(descriptor, index.version);
   return descriptor;
 }
