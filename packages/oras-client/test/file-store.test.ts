@@ -184,6 +184,9 @@ describe('a store of files', () => {
     await expect(copy(store, 'v2', await FileStore.open(out), 'v2')).rejects.toMatchObject({
       code: 'ERR_OCI_ALREADY_EXISTS',
     });
+    const overwriting = await FileStore.open(out, { overwrite: true });
+    await rm(join(out, 'same.txt'), { force: true });
+    await expect(copy(store, 'v2', overwriting, 'v2')).rejects.toMatchObject({ code: 'ERR_OCI_ALREADY_EXISTS' });
     const source = await FileStore.open(folder);
     for (const name of ['1', '2']) await writeFile(join(folder, name), name);
     await source.add('1', { title: 'same' });

@@ -1,5 +1,5 @@
 import { execFileSync } from 'node:child_process';
-import { mkdir, mkdtemp, readdir, readFile, rename, rm, symlink, writeFile } from 'node:fs/promises';
+import { mkdir, mkdtemp, readdir, readFile, rename, rm, symlink, utimes, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
@@ -69,6 +69,17 @@ describe('upkeep of a layout', () => {
     const copied = new MemoryStore();
     await copy(store, 'kept', copied, 'kept', { withReferrers: true });
     expect(await copied.exists(signature)).toBe(true);
+  });
+
+  it('gc keeps an old blob that somebody has just found there, since its manifest may be on the way', async () => {
+    const [found, forgotten] = [
+      await pushBytes(store, 'a/b', Buffer.from('found')),
+      await pushBytes(store, 'a/b', Buffer.from('forgotten')),
+    ];
+    for (const blob of [found, forgotten]) await utimes(blobFile(blob), 0, 0);
+    expect(await store.exists(found)).toBe(true);
+    expect(await store.gc()).toEqual([forgotten.digest]);
+    expect(await store.exists(found)).toBe(true);
   });
 
   it('gc keeps what nested indexes and subjects hold, and files that are no blobs', async () => {

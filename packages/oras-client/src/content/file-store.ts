@@ -61,6 +61,7 @@ export class FileStore implements GraphTarget, Untagger, TagLister {
   readonly #titles = new Map<string, string>();
   /** Paths of written files by title: equal content may have several names. */
   readonly #written = new Map<string, string>();
+  readonly #beingWritten = new Set<string>();
 
   private constructor(path: string, { overwrite = false, memoryLimit = 64 * 1024 * 1024 }: FileStoreOptions) {
     this.path = path;
@@ -140,8 +141,13 @@ export class FileStore implements GraphTarget, Untagger, TagLister {
         { hint: 'Copy it into an OCI layout instead, or give the store a larger memoryLimit.' },
       );
     }
-    await this.#memory.push(descriptor, content, options);
     this.#memoryLeft -= descriptor.size;
+    try {
+      await this.#memory.push(descriptor, content, options);
+    } catch (error) {
+      this.#memoryLeft += descriptor.size;
+      throw error;
+    }
     if (isManifest(descriptor)) await this.#writeRepeats(descriptor, options);
   }
 
@@ -177,7 +183,7 @@ export class FileStore implements GraphTarget, Untagger, TagLister {
 
   async #write(descriptor: Descriptor, title: string, content: Content, options: CallOptions): Promise<void> {
     if (await this.exists(descriptor, options)) return;
-    if (this.#titles.has(title)) {
+    if (this.#titles.has(title) || this.#beingWritten.has(title)) {
       throw new OciError('ERR_OCI_ALREADY_EXISTS', `two layers of the artifact are named ${title}`, {
         hint: 'Copy it into an OCI layout instead; the publisher should give each file a name of its own.',
       });
@@ -188,8 +194,13 @@ export class FileStore implements GraphTarget, Untagger, TagLister {
         yield chunk;
       }
     };
-    const path = await writeBelow({ root: this.path, title, overwrite: this.#overwrite }, source);
-    this.#remember(descriptor, title, path);
+    this.#beingWritten.add(title);
+    try {
+      const path = await writeBelow({ root: this.path, title, overwrite: this.#overwrite }, source);
+      this.#remember(descriptor, title, path);
+    } finally {
+      this.#beingWritten.delete(title);
+    }
   }
 
   /** Layers with equal bytes are copied once; each of their names gets its file when the manifest comes. */

@@ -1,4 +1,4 @@
-import { lstat, readdir, readFile, rm, stat } from 'node:fs/promises';
+import { lstat, readdir, readFile, rm, stat, utimes } from 'node:fs/promises';
 import { makeFolder } from './make-folder.ts';
 import { dirname, join } from 'node:path';
 import { type Descriptor, type ImageIndex, isManifest, MEDIA_TYPE_INDEX } from '../descriptor.ts';
@@ -105,7 +105,9 @@ export class OciLayoutStore implements GraphTarget, Untagger, Deleter, TagLister
     const file = this.#blobPath(descriptor);
     try {
       const info = await stat(file);
-      return info.isFile() && info.size === descriptor.size;
+      const found = info.isFile() && info.size === descriptor.size;
+      if (found) await this.#freshen(file, info.mtimeMs);
+      return found;
     } catch {
       return false;
     }
@@ -227,6 +229,15 @@ export class OciLayoutStore implements GraphTarget, Untagger, Deleter, TagLister
       }
     };
     await writeAtomically(this.#blobPath(descriptor), source);
+  }
+
+  /**
+   * Whoever finds a blob here does not write it, and may be about to push a manifest that needs it: to {@link gc} it is as new as a written
+   * one. What cannot be changed is not collected either.
+   */
+  async #freshen(file: string, mtimeMs: number): Promise<void> {
+    const now = Date.now();
+    if (now - mtimeMs > GRACE_MS / 2) await utimes(file, now / 1000, now / 1000).catch(() => undefined);
   }
 
   /** Nothing is written where a link in a layout of others would lead. */
