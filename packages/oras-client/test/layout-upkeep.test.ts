@@ -78,7 +78,11 @@ describe('upkeep of a layout', () => {
     ];
     for (const blob of [found, forgotten]) await utimes(blobFile(blob), 0, 0);
     expect(await store.exists(found)).toBe(true);
+    const unfinished = `${blobFile(found)}.01234567-89ab-cdef-0123-456789abcdef.tmp`;
+    await writeFile(unfinished, 'half');
+    await utimes(unfinished, 0, 0);
     expect(await store.gc()).toEqual([forgotten.digest]);
+    expect(await blobs()).toEqual([found.digest]);
     expect(await store.exists(found)).toBe(true);
   });
 

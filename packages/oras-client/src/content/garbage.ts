@@ -6,6 +6,8 @@ import type { ReadOnlyStorage } from './content.ts';
 import { readIfManifest } from './layout-index.ts';
 import { successorsOf } from './manifest.ts';
 
+/** What a process that was killed left of a blob (atomic-file.ts). */
+const UNFINISHED = /^[a-f0-9]{64,128}\.[a-f0-9-]{36}\.tmp$/;
 /** Parts that are followed. */
 const MAX_NODES = 1_000_000;
 
@@ -33,7 +35,7 @@ export async function reachableFrom(
 }
 
 /**
- * Removes blobs from the folder `blobs` of a layout; other files there are left alone.
+ * Removes blobs, and blobs that were never finished, from the folder `blobs` of a layout; other files there are left alone.
  *
  * @param options.kept - digests that stay.
  * @param options.before - only what was last written before this time, in milliseconds since 1970.
@@ -52,9 +54,13 @@ export async function removeBlobs(
       for (const hex of await namesIn(join(folder, algorithm))) {
         throwIfAborted(signal);
         const file = join(folder, algorithm, hex);
-        if (!name.test(hex) || kept.has(`${algorithm}:${hex}`) || (await lstat(file)).mtimeMs > before) continue;
+        const isBlob = name.test(hex);
+        if (!(isBlob || UNFINISHED.test(hex)) || kept.has(`${algorithm}:${hex}`)) continue;
+        // Another process may have removed it meanwhile.
+        const info = await lstat(file).catch(() => undefined);
+        if (!info || info.mtimeMs > before) continue;
         await rm(file, { force: true });
-        removed.push(`${algorithm}:${hex}`);
+        if (isBlob) removed.push(`${algorithm}:${hex}`);
       }
     }
   } catch (error) {
