@@ -1,9 +1,10 @@
-import { chmod, mkdir, mkdtemp, readFile, rm, stat, symlink, writeFile } from 'node:fs/promises';
+import { chmod, mkdir, mkdtemp, readdir, readFile, rm, stat, symlink, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { createRegistry } from '@bpfship/registry-dev';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { credentialFiles, dockerCredentials, login, logout } from '../src/index.ts';
+import { changeConfigFile } from '../src/credentials/config-file.ts';
 import { callCredentialHelper } from '../src/credentials/helper.ts';
 import { against } from './support/http.ts';
 import { errorOf } from './support/list.ts';
@@ -187,6 +188,16 @@ describe('login and logout', () => {
     expect(JSON.parse(await readFile(configFile, 'utf8'))).toEqual({ credsStore: 'keep' });
     expect(await logout(registry.host, { configFile, env })).toEqual({ removedFrom: ['docker-credential-keep'] });
     await expect(stat(kept)).rejects.toMatchObject({ code: 'ENOENT' });
+  });
+
+  it('loses nothing of changes at the same time, and leaves no lock', async () => {
+    const file = join(folder, 'many', 'config.json');
+    const add = (name: string): Promise<void> =>
+      changeConfigFile(file, (config) => ({ ...config, auths: { ...config.auths, [name]: basic('a:1') } }));
+    await Promise.all(Array.from({ length: 8 }, (_, i) => add(`r${i}.example`)));
+    const { auths } = JSON.parse(await readFile(file, 'utf8')) as { auths: object };
+    expect(Object.keys(auths)).toHaveLength(8);
+    expect(await readdir(join(folder, 'many'))).toEqual(['config.json']);
   });
 
   it('says where a credential still is that it does not remove', async () => {

@@ -143,6 +143,43 @@ describe('a hostile or broken registry', () => {
     expect(seen).toEqual([undefined]);
   });
 
+  it('whose redirect leads to a port of the same host, which asks for credentials, does not get them (GHSA-vh4v-2xq2-g5cg)', async () => {
+    const seen: (string | undefined)[] = [];
+    const other = await serve((request, response) => {
+      seen.push(request.headers.authorization);
+      response.writeHead(401, { 'www-authenticate': 'Basic realm="x"' }).end();
+    });
+    const repository = await against(
+      (request, response) =>
+        request.headers.authorization
+          ? response.writeHead(307, { location: `http://${other}/blob` }).end()
+          : response.writeHead(401, { 'www-authenticate': 'Basic realm="x"' }).end(),
+      { credentials: user },
+    );
+    await expect(fetchBytes(repository, descriptor)).rejects.toMatchObject({ code: 'ERR_OCI_UNAUTHORIZED' });
+    expect(seen).toEqual([undefined]);
+  });
+
+  it('whose URLs carry signatures does not bring them into what is told of requests or errors (GHSA-5jhf-2qmf-m8c5)', async () => {
+    const told: string[] = [];
+    const other = await serve((_request, response) => response.writeHead(403).end());
+    const location = `http://${other}/blob?X-Amz-Signature=hidden-word&sig=hidden-word`;
+    const repository = await against((_request, response) => response.writeHead(307, { location }).end(), {
+      onRequest: (event) => told.push(JSON.stringify(event)),
+    });
+    const error = await errorOf(() => fetchBytes(repository, descriptor));
+    expect(told.join()).toContain('/blob?X-Amz-Signature=…');
+    expect(`${told.join()} ${String(error)} ${JSON.stringify(error)}`).not.toContain('hidden-word');
+  });
+
+  it('that states an enormous size is not given the memory for it (GHSA-f36w-mj3v-6jqv)', async () => {
+    const repository = await against((_request, response) => response.end(blob), { rangeConnections: 8 });
+    const enormous = { ...descriptor, size: 2 ** 52 };
+    const before = process.memoryUsage().arrayBuffers;
+    await expect(repository.fetch(enormous).then(list)).rejects.toMatchObject({ code: 'ERR_OCI_SIZE_MISMATCH' });
+    expect(process.memoryUsage().arrayBuffers - before).toBeLessThan(64 * 1024 * 1024);
+  });
+
   it('whose list of tags leads to another host is not followed', async () => {
     const repository = await against((_request, response) =>
       response

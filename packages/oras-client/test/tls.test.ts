@@ -1,8 +1,9 @@
-import { type ChildProcess, spawn } from 'node:child_process';
+import { type ChildProcess, execFile, spawn } from 'node:child_process';
 import { createServer, type ServerOptions } from 'node:https';
 import { cpSync, mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import type { AddressInfo } from 'node:net';
 import { tmpdir } from 'node:os';
+import { promisify } from 'node:util';
 import { join } from 'node:path';
 import type { TLSSocket } from 'node:tls';
 import type { Server, RequestListener } from 'node:http';
@@ -140,6 +141,21 @@ describe('a client certificate', () => {
 });
 
 describe('a registry whose certificate nobody vouches for', () => {
+  it('is taken where the operating system vouches for it', async () => {
+    const registry = await serveTls({}, (_request, response) => response.writeHead(404).end());
+    const face = new URL('../src/index.ts', import.meta.url).href;
+    const program = `
+      const { Repository } = await import(${JSON.stringify(face)});
+      const options = { plainHttp: false, certsFolders: [], registries: false, credentials: { find: async () => undefined } };
+      await using repository = new Repository({ registry: ${JSON.stringify(registry)}, repository: 'a/b' }, options);
+      for (let i = 0; i < 2; i++) console.log(await repository.resolve('x').catch(({ code }) => code));
+    `;
+    // OpenSSL's variable for where the system keeps its authorities.
+    const env = { ...process.env, SSL_CERT_FILE: join(folder, 'server', 'cert.pem') };
+    const { stdout } = await promisify(execFile)(process.execPath, ['--input-type=module', '-e', program], { env });
+    expect(stdout.trim().split('\n')).toEqual(['ERR_OCI_NOT_FOUND', 'ERR_OCI_NOT_FOUND']);
+  });
+
   it('is refused, and taken without verification only on demand and only itself', async () => {
     const other = await serveTls({}, (_request, response) => response.end(blob));
     const registry = await serveTls({}, (request, response) =>

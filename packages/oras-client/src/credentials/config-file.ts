@@ -3,6 +3,7 @@ import { makeFolder } from '../content/make-folder.ts';
 import { basename, dirname } from 'node:path';
 import { writeAtomically } from '../content/atomic-file.ts';
 import { chunksOf } from '../content/content.ts';
+import { withFileLock } from '../content/file-lock.ts';
 import { OciError, storageError } from '../errors.ts';
 import type { Credential } from './credential.ts';
 
@@ -76,16 +77,22 @@ export function parseConfig(text: string, where: string): ConfigFile {
   return value as ConfigFile;
 }
 
-/** Replaces a config file in one step, readable by its owner only. A link to the file stays a link. */
-export async function writeConfigFile(path: string, config: ConfigFile): Promise<void> {
+/**
+ * Changes a config file in one step, readable by its owner only. A link to the file stays a link, and of several that change it at the same
+ * time nobody's change is lost.
+ */
+export async function changeConfigFile(path: string, change: (config: ConfigFile) => ConfigFile): Promise<void> {
   const target = await realpath(path).catch(() => path);
-  const text = new TextEncoder().encode(`${JSON.stringify(config, null, '\t')}\n`);
   try {
     await makeFolder(dirname(target), { mode: 0o700 });
   } catch (error) {
     throw storageError(error, `writing ${path}`);
   }
-  await writeAtomically(target, () => chunksOf(text), 0o600);
+  await withFileLock(`${target}.lock`, async () => {
+    const config = change((await readConfigFile(target)) ?? {});
+    const text = new TextEncoder().encode(`${JSON.stringify(config, null, '\t')}\n`);
+    await writeAtomically(target, () => chunksOf(text), 0o600);
+  });
 }
 
 /** Turns an entry of `auths` into a credential. Tolerates missing padding and trailing NULs, as docker does. */

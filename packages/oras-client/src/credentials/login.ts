@@ -1,7 +1,7 @@
 import { OciError } from '../errors.ts';
 import type { RemoteOptions } from '../remote/options.ts';
 import { pingRegistry } from '../remote/registry.ts';
-import { type AuthEntry, type ConfigFile, readConfigFile, writeConfigFile } from './config-file.ts';
+import { type AuthEntry, changeConfigFile, type ConfigFile, readConfigFile } from './config-file.ts';
 import { isKubernetesObject } from './kubernetes-secret.ts';
 import { sudoNote } from './sudo.ts';
 import { type Credential, staticCredential } from './credential.ts';
@@ -60,7 +60,7 @@ export async function login(
     await callCredentialHelper(helper, 'store', JSON.stringify(secret), env);
     return { storedIn: `docker-credential-${helper}`, plainText: false, ...more };
   }
-  await writeConfigFile(path, { ...config, auths: { ...config.auths, [key]: entryOf(credential) } });
+  await changeConfigFile(path, (now) => ({ ...now, auths: { ...now.auths, [key]: entryOf(credential) } }));
   return { storedIn: path, plainText: true, ...more };
 }
 
@@ -95,8 +95,10 @@ async function removeFrom(registry: string, options: LoginOptions): Promise<stri
     removedFrom.push(`docker-credential-${helper}`);
   }
   if (keys.some((name) => config.auths?.[name] !== undefined)) {
-    const auths = Object.fromEntries(Object.entries(config.auths ?? {}).filter(([name]) => !keys.includes(name)));
-    await writeConfigFile(path, { ...config, auths });
+    await changeConfigFile(path, (now) => ({
+      ...now,
+      auths: Object.fromEntries(Object.entries(now.auths ?? {}).filter(([name]) => !keys.includes(name))),
+    }));
     removedFrom.push(path);
   }
   return removedFrom;

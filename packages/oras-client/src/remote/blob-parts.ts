@@ -6,9 +6,9 @@ import type { HttpResponse } from './http-client.ts';
 import { singleHeader } from './repository-api.ts';
 
 /** Bytes of one blob that are held in memory at the same time. */
-const MAX_HELD = 32 * 1024 * 1024;
+const MAX_HELD = 16 * 1024 * 1024;
 /** A part is not larger than this, in bytes. */
-const MAX_PART = 8 * 1024 * 1024;
+const MAX_PART = 4 * 1024 * 1024;
 
 /** Asks for the bytes `first` to `last`. */
 export type OpenRange = (
@@ -56,7 +56,7 @@ export async function* readParts(options: PartsOptions): AsyncGenerator<Uint8Arr
   const inner = signal ? AbortSignal.any([signal, stop.signal]) : stop.signal;
   const size = partSize(connections);
   const count = Math.ceil(descriptor.size / size);
-  const waiting: Promise<Uint8Array>[] = [];
+  const waiting: Promise<Uint8Array[]>[] = [];
   let next = 0;
   const start = (): void => {
     const first = next * size;
@@ -70,10 +70,10 @@ export async function* readParts(options: PartsOptions): AsyncGenerator<Uint8Arr
   try {
     while (next < Math.min(connections, count)) start();
     for (let part = waiting.shift(); part; part = waiting.shift()) {
-      const bytes = await part;
+      const chunks = await part;
       // The next one is fetched while this one is used.
       if (next < count) start();
-      yield bytes;
+      yield* chunks;
     }
   } finally {
     stop.abort();
@@ -86,7 +86,7 @@ async function readPart(
   first: number,
   last: number,
   answered: HttpResponse | undefined,
-): Promise<Uint8Array> {
+): Promise<Uint8Array[]> {
   const response = answered ?? (await open(first, last, signal));
   if (response.status !== 200 && response.status !== 206) {
     await response.discard();
@@ -98,11 +98,7 @@ async function readPart(
   }
   const reopen = (from: number, entityTag?: string): Promise<HttpResponse> => open(from, last, signal, entityTag);
   const body = readBody({ response, descriptor, first, last, reopen, retries, signal });
-  const bytes = Buffer.allocUnsafe(last - first + 1);
-  let filled = 0;
-  for await (const chunk of slice(body, 0, bytes.length)) {
-    bytes.set(chunk, filled);
-    filled += chunk.length;
-  }
-  return bytes;
+  const chunks: Uint8Array[] = [];
+  for await (const chunk of slice(body, 0, last - first + 1)) chunks.push(chunk);
+  return chunks;
 }

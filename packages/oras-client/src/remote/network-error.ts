@@ -61,6 +61,8 @@ function proxyReason(status: string | undefined): string {
 
 function hintOf(code: string, error: unknown, url: URL): string | undefined {
   if (TLS_CODES.test(code)) return 'Give the registry’s certificate authority with --ca-file.';
+  if (code === 'UND_ERR_SOCKET' && /\.dkr\.ecr[.-]/.test(url.host))
+    return 'ECR closes the connection where a repository does not exist: make it first.';
   const { bytesRead } = (error as { socket?: { bytesRead?: unknown } | null } | undefined)?.socket ?? {};
   // With TLS 1.3 a server that misses the client's certificate often closes without a word.
   if (code === 'UND_ERR_SOCKET' && bytesRead === 0 && url.protocol === 'https:')
