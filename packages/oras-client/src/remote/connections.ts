@@ -20,6 +20,8 @@ export interface Connections {
   readonly pauses: HostPauses;
   /** The way to a host: through a proxy, or direct. @param own - TLS of the registry, only where the URL is on its own origin. */
   to(url: URL, own?: OwnTls): Promise<Dispatcher>;
+  /** Host and port of the proxy on the way to a host, for messages. */
+  proxyOf(url: URL): string | undefined;
   /** Connections from now on also believe the operating system's authorities. @returns false where they did already. */
   trustSystem(): boolean;
   close(): Promise<void>;
@@ -77,6 +79,7 @@ export async function openConnections(options: ConnectionOptions): Promise<Conne
       opened.set(key, known);
       return known;
     },
+    proxyOf: (url) => proxyFor(url, proxies)?.host,
     trustSystem() {
       const before = system;
       system = true;

@@ -71,13 +71,15 @@ export class HttpClient {
     const retries = request.retries ?? this.retries;
     for (let attempt = 0; ; attempt++) {
       throwIfAborted(request.signal);
-      const { pauses } = await this.#open();
+      const connections = await this.#open();
+      const { pauses } = connections;
       await pauses.wait(request.url.origin, request.signal);
       let response: HttpResponse | undefined;
       try {
         response = await this.#sendOnce(request);
       } catch (error) {
-        if (request.signal?.aborted || attempt >= retries || !isPassing(error)) throw networkError(error, request);
+        if (request.signal?.aborted || attempt >= retries || !isPassing(error))
+          throw networkError(error, request, connections.proxyOf(request.url));
       }
       if (response && (attempt >= retries || !isPassingStatus(response.status))) {
         pauses.pause(response.url.origin, pauseOf(response.status, response.headers['retry-after']));

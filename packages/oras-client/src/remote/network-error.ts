@@ -9,19 +9,26 @@ const TLS_CODES = /CERT|SELF_SIGNED|UNABLE_TO_VERIFY|ERR_TLS/;
 /** Alerts of a peer that refuses the client, or misses its certificate. */
 const REFUSED_CLIENT_CODES =
   /^ERR_SSL_.*ALERT_(?:HANDSHAKE_FAILURE|CERTIFICATE_REQUIRED|BAD_CERTIFICATE|UNKNOWN_CA|CERTIFICATE_\w+)$/;
+/** Nobody was reached: with a proxy, that is the proxy. */
+const NO_WAY_CODES = /^(?:ECONNREFUSED|ENOTFOUND|EAI_AGAIN|EHOSTUNREACH|ENETUNREACH|UND_ERR_CONNECT_TIMEOUT)$/;
 const PROXY_CODES = /^UND_ERR_PRX/;
 /** What OpenSSL says to an answer that is no TLS. */
 const NOT_TLS_CODES = /ERR_SSL_(?:WRONG_VERSION_NUMBER|PACKET_LENGTH_TOO_LONG|HTTP_REQUEST)|EPROTO/;
 
-/** Turns what undici and Node throw into a typed error. Typed errors, such as those of a body's source, are passed on. */
-export function networkError(error: unknown, { method, url, signal }: HttpRequest): OciError {
+/**
+ * Turns what undici and Node throw into a typed error. Typed errors, such as those of a body's source, are passed on.
+ *
+ * @param proxy - host and port of the proxy on the way, where there is one.
+ */
+export function networkError(error: unknown, { method, url, signal }: HttpRequest, proxy?: string): OciError {
   if (error instanceof OciError) return error;
   const details = { registry: url.host, operation: `${method} ${url.pathname}`, cause: error };
   if (signal?.aborted) return new OciError('ERR_OCI_ABORTED', 'interrupted', details);
   const code = codeOf(error);
   const proxyStatus = /Proxy response \((\d+)\)/.exec(error instanceof Error ? error.message : '')?.[1];
-  if (PROXY_CODES.test(code) || proxyStatus !== undefined) {
-    return new OciError('ERR_OCI_PROXY', `the proxy on the way to ${url.host} ${proxyReason(proxyStatus)}`, {
+  if (PROXY_CODES.test(code) || proxyStatus !== undefined || (proxy !== undefined && NO_WAY_CODES.test(code))) {
+    const which = proxy === undefined ? 'the proxy' : `the proxy ${proxy}`;
+    return new OciError('ERR_OCI_PROXY', `${which} on the way to ${url.host} ${proxyReason(proxyStatus)}`, {
       ...details,
       hint: 'Check HTTPS_PROXY, HTTP_PROXY and NO_PROXY, or "proxies" in docker’s config.json; a proxy’s user and password stand in its URL.',
     });
