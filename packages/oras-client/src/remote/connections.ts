@@ -1,8 +1,8 @@
-import type { Dispatcher } from 'undici';
 import { HostPauses } from './host-pauses.ts';
 import type { RemoteOptions } from './options.ts';
 import { environmentProxies, proxyFor, type ProxySettings } from './proxy.ts';
-import { type OwnTls, tlsSettings } from './tls.ts';
+import { type OwnTls, type TlsSettings, tlsSettings } from './tls.ts';
+import type { Transport } from './transport.ts';
 
 const CONNECT_TIMEOUT_MS = 15_000;
 /** To one host. More would only wait for each other. */
@@ -11,7 +11,7 @@ const CONNECTIONS = 8;
 /** What connections are made by; the same for all that share them. */
 export type ConnectionOptions = Pick<
   RemoteOptions,
-  'ca' | 'certsFolders' | 'connectionsPerHost' | 'idleTimeoutMs' | 'proxies'
+  'ca' | 'certsFolders' | 'connectionsPerHost' | 'fewRequests' | 'idleTimeoutMs' | 'proxies'
 >;
 
 /** Pooled connections. */
@@ -19,7 +19,7 @@ export interface Connections {
   /** How long hosts want to be left alone. */
   readonly pauses: HostPauses;
   /** The way to a host: through a proxy, or direct. @param own - TLS of the registry, only where the URL is on its own origin. */
-  to(url: URL, own?: OwnTls): Promise<Dispatcher>;
+  to(url: URL, own?: OwnTls): Promise<Transport>;
   /** Host and port of the proxy on the way to a host, for messages. */
   proxyOf(url: URL): string | undefined;
   /** Connections from now on also believe the operating system's authorities. @returns false where they did already. */
@@ -43,33 +43,37 @@ export function shareConnections(options: ConnectionOptions = {}): SharedConnect
   };
 }
 
-/** Loads undici and makes the pools. undici takes a while to load, so this is done with the first request. */
+/** Makes the pools. undici takes a while to load, so this is done with the first request, or only where a proxy needs it. */
 export async function openConnections(options: ConnectionOptions): Promise<Connections> {
-  // Bundles have a part of undici only, of which the proxies' is not loaded before it is named: tools/undici-part.cjs.
-  const undici = await import('undici');
   const proxies = options.proxies === false ? undefined : (options.proxies ?? (await usualProxies()));
   const idle = options.idleTimeoutMs ?? 30_000;
-  const settings = {
-    headersTimeout: idle,
-    bodyTimeout: idle,
-    connections: options.connectionsPerHost ?? CONNECTIONS,
-    // One connection of HTTP/2 is slower for big blobs than several of HTTP/1.1.
-    allowH2: false,
+  const connections = options.connectionsPerHost ?? CONNECTIONS;
+  // One connection of HTTP/2 is slower for big blobs than several of HTTP/1.1.
+  const settings = { headersTimeout: idle, bodyTimeout: idle, connections, allowH2: false };
+  const direct = async (tls: TlsSettings): Promise<Transport> => {
+    if (options.fewRequests) {
+      const { NodeTransport } = await import('./node-transport.ts');
+      return new NodeTransport({ connections, connectTimeoutMs: CONNECT_TIMEOUT_MS, idleTimeoutMs: idle, tls });
+    }
+    const { Agent } = await import('undici');
+    return new Agent({ ...settings, connect: { timeout: CONNECT_TIMEOUT_MS, ...tls } });
   };
-  const plain = new undici.Agent({ ...settings, connect: { timeout: CONNECT_TIMEOUT_MS } });
-  const opened = new Map<string, Promise<Dispatcher>>();
+  let plain: Promise<Transport> | undefined;
+  const opened = new Map<string, Promise<Transport>>();
   let system = false;
 
-  const open = async (url: URL, own: OwnTls | undefined): Promise<Dispatcher> => {
+  const open = async (url: URL, own: OwnTls | undefined): Promise<Transport> => {
     const proxy = proxyFor(url, proxies);
     const tls = url.protocol === 'https:' ? await tlsSettings(url, own, options, system) : {};
     if (proxy) {
       const uri = proxy.href;
       const proxyTls = proxy.protocol === 'https:' ? await tlsSettings(proxy, undefined, options, system) : {};
-      return new undici.ProxyAgent({ ...settings, uri, requestTls: tls, proxyTls, connectTimeout: CONNECT_TIMEOUT_MS });
+      // Bundles have a part of undici only, of which the proxies' is not loaded before it is named: tools/undici-part.cjs.
+      const { ProxyAgent } = await import('undici');
+      return new ProxyAgent({ ...settings, uri, requestTls: tls, proxyTls, connectTimeout: CONNECT_TIMEOUT_MS });
     }
-    if (Object.keys(tls).length === 0) return plain;
-    return new undici.Agent({ ...settings, connect: { timeout: CONNECT_TIMEOUT_MS, ...tls } });
+    if (Object.keys(tls).length > 0) return direct(tls);
+    return (plain ??= direct({}));
   };
   return {
     pauses: new HostPauses(),
@@ -87,11 +91,8 @@ export async function openConnections(options: ConnectionOptions): Promise<Conne
     },
     async close() {
       const settled = await Promise.allSettled(opened.values());
-      const dispatchers = new Set<Dispatcher>(
-        settled.flatMap((one) => (one.status === 'fulfilled' ? [one.value] : [])),
-      );
-      dispatchers.add(plain);
-      await Promise.all([...dispatchers].map((dispatcher) => dispatcher.destroy()));
+      const transports = new Set<Transport>(settled.flatMap((one) => (one.status === 'fulfilled' ? [one.value] : [])));
+      await Promise.all([...transports].map((transport) => transport.destroy()));
     },
   };
 }

@@ -1,5 +1,4 @@
 import { Readable } from 'node:stream';
-import type { Dispatcher } from 'undici';
 import { chunksOf, type Content } from '../content/content.ts';
 import { OciError, throwIfAborted } from '../errors.ts';
 import { allowedUrl } from './allowed-url.ts';
@@ -10,6 +9,7 @@ import type { OwnTls } from './tls.ts';
 import { redact } from './redact.ts';
 import { isPassing, isPassingStatus, pauseOf, waitBeforeRetry } from './retry.ts';
 import { withoutTrickle } from './trickle.ts';
+import type { TransportResponse } from './transport.ts';
 import { createWarningSink } from './warnings.ts';
 
 const MAX_REDIRECTS = 10;
@@ -139,8 +139,8 @@ export class HttpClient {
   async #exchangeOver(connections: Connections, request: HttpRequest): Promise<HttpResponse> {
     const { body, bodySize, method, url, signal, answerTimeoutMs } = request;
     const own = url.origin === this.#registry().origin;
-    const dispatcher = await connections.to(url, own ? this.#ownTls() : undefined);
-    const response = await dispatcher.request({
+    const transport = await connections.to(url, own ? this.#ownTls() : undefined);
+    const response = await transport.request({
       origin: url.origin,
       path: `${url.pathname}${url.search}`,
       method,
@@ -169,7 +169,7 @@ export class HttpClient {
     };
   }
 
-  #wrap(response: Dispatcher.ResponseData, request: HttpRequest): HttpResponse {
+  #wrap(response: TransportResponse, request: HttpRequest): HttpResponse {
     const { method, url } = request;
     const event = { method, url: redact(url), status: response.statusCode, bytes: 0 };
     this.#options.onRequest?.(event);

@@ -42,13 +42,15 @@ export interface RemoteOptions {
   proxies?: ProxySettings | false;
   /** Connections to one host at the same time. Default 8. */
   connectionsPerHost?: number;
+  /** For programs that end after a few requests: Node's own HTTP, which loads faster than undici. Proxies are undici's all the same. Default false. */
+  fewRequests?: boolean;
   /** Milliseconds without a byte, or with less than 1 KiB, before a transfer is given up. Default 30,000. */
   idleTimeoutMs?: number;
   /** Connections over which one blob of at least 64 MiB is fetched in parts, where the registry knows ranges; at most 8. Default 1. */
   rangeConnections?: number;
   /**
    * Connections that several repositories share, from `shareConnections`; who made them closes them. Then `ca`, `certsFolders`, `proxies`,
-   * `connectionsPerHost` and the timers of `idleTimeoutMs` are theirs. Default: its own.
+   * `connectionsPerHost`, `fewRequests` and the timers of `idleTimeoutMs` are theirs. Default: its own.
    */
   connections?: SharedConnections;
   onRequest?: (event: RequestEvent) => void;
