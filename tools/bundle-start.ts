@@ -15,7 +15,8 @@ export const leaveOutUnused: Plugin = {
     return undefined;
   },
   load(id) {
-    if (id === '\0no-http2') return "module.exports = () => { throw new Error('HTTP/2 is not part of this program'); };";
+    if (id === '\0no-http2')
+      return "module.exports = () => { throw new Error('HTTP/2 is not part of this program'); };";
     if (id === '\0late-child-process') {
       return "export const spawn = (...args) => process.getBuiltinModule('node:child_process').spawn(...args); export default { spawn };";
     }

@@ -33,7 +33,8 @@ export async function createProgram(
   program.addHelpCommand(
     new Command('help').argument('[command]').description('show the help of a command').helpGroup('Other:'),
   );
-  addHelpTopics(program);
+  // They are commands themselves: where another one is named, nobody asks for them.
+  if (entries.length !== 1) addHelpTopics(program);
   addExamples(program, [
     ['Will it run here?', 'bpfship check ghcr.io/acme/exec-watch:1.0.0'],
     ['Run it until Ctrl-C', 'bpfship run ghcr.io/acme/exec-watch:1.0.0 --key acme.pub'],

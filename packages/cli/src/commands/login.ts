@@ -37,6 +37,7 @@ export function createLoginCommand(getContext: GetContext): Command {
     const { storedIn } = await login(registry, credential, {
       ...(values.registryConfig === undefined ? {} : { configFile: values.registryConfig }),
       remote: {
+        fewRequests: true,
         ...(values.plainHttp ? { plainHttp: true } : {}),
         ...(values.caFile === undefined ? {} : { ca: await readTextFile(values.caFile) }),
       },

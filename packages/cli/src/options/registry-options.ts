@@ -56,6 +56,8 @@ function optionAdder(command: Command, group: string): (flags: string, text: str
 export async function remoteOptions(values: RegistryOptionValues, context: CommandContext): Promise<OpenTargetOptions> {
   return {
     userAgent: `bpfship/${version}`,
+    // A command ends soon.
+    fewRequests: true,
     credentials: await credentialsFrom(values, context),
     onWarning: (text) => context.printer.warn(`the registry says: ${text}`),
     ...(values.plainHttp ? { plainHttp: true } : {}),

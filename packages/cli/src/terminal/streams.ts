@@ -9,9 +9,21 @@ export interface Streams {
   readonly cwd: string;
 }
 
-/** The process's own streams. */
+/** The process's own streams. Node makes each when it is asked for, and that of standard input takes a while. */
 export function processStreams(): Streams {
-  return { stdin: process.stdin, stdout: process.stdout, stderr: process.stderr, env: process.env, cwd: process.cwd() };
+  return {
+    get stdin() {
+      return process.stdin;
+    },
+    get stdout() {
+      return process.stdout;
+    },
+    get stderr() {
+      return process.stderr;
+    },
+    env: process.env,
+    cwd: process.cwd(),
+  };
 }
 
 /** Whether moving text may be shown on stderr: a terminal that understands it, and nobody asked for plain output. */
