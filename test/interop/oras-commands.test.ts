@@ -147,6 +147,18 @@ describe('the fields of JSON', () => {
   });
 });
 
+describe('a folder that oras packed', () => {
+  itWithPeers('is pulled packed', async () => {
+    const reference = `${docker.host}/files/folder:1`;
+    await oras('push', reference, 'sub', 'notes.md');
+    await ours('pull', reference, '-o', 'packed');
+    expect(readdirSync(join(folder, 'packed')).sort()).toEqual(['notes.md', 'sub.tar.gz']);
+    await execute('tar', ['-xzf', 'sub.tar.gz'], { cwd: join(folder, 'packed') });
+    const [theirs, own] = ['packed/sub/big.bin', 'sub/big.bin'].map((name) => readFileSync(join(folder, name)));
+    expect(theirs?.equals(own ?? Buffer.alloc(0))).toBe(true);
+  });
+});
+
 describe('a manifest from a pipe', () => {
   itWithPeers('is taken as oras gives it', async () => {
     const reference = `${docker.host}/files/pipe:1`;

@@ -12,6 +12,9 @@ import {
 import type { FileLayer } from './download.ts';
 import { titleOf } from './titles.ts';
 
+/** The annotation by which oras says that a layer is a folder, packed as tar and gzip. */
+const ANNOTATION_UNPACK = 'io.deis.oras.content.unpack';
+
 /** Manifests that one pull reads. */
 const MAX_MANIFESTS = 1000;
 
@@ -53,7 +56,7 @@ export async function collectLayers(
     if (isIndexManifest(manifest)) manifest.manifests.filter(isManifest).forEach(enqueue);
     else {
       for (const layer of manifest.layers) {
-        const title = titleOf(layer);
+        const title = fileTitle(layer);
         if (title !== undefined) files.set(`${title}\n${layer.digest}`, { descriptor: layer, title });
         else if (layer.mediaType !== MEDIA_TYPE_EMPTY) untitled.set(layer.digest, layer);
       }
@@ -61,4 +64,10 @@ export async function collectLayers(
     if (includeSubject && manifest.subject) enqueue(manifest.subject);
   }
   return { files: [...files.values()], untitled: [...untitled.values()] };
+}
+
+/** A packed folder stays packed, and gets a name that says so. */
+function fileTitle(layer: Descriptor): string | undefined {
+  const title = titleOf(layer);
+  return title !== undefined && layer.annotations?.[ANNOTATION_UNPACK] === 'true' ? `${title}.tar.gz` : title;
 }
