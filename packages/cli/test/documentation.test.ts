@@ -17,7 +17,7 @@ describe('docs', () => {
     const program = await createProgram(() => {
       throw new Error('no command runs here');
     });
-    const lines = [...readFileSync(join(ROOT, 'docs/registries.md'), 'utf8').matchAll(/`(bpfship [^`]+)`/g)];
+    const lines = [...readFileSync(join(ROOT, 'docs/artifacts.md'), 'utf8').matchAll(/`(bpfship [^`]+)`/g)];
     expect(lines.length).toBeGreaterThan(20);
     for (const [, line = ''] of lines) {
       const words = line.split(' ').slice(1);
