@@ -219,4 +219,22 @@ describe('a registry', () => {
     await expect(repository.push(descriptor, content)).rejects.toMatchObject({ code: 'ERR_OCI_UNREACHABLE' });
     expect(puts).toBe(4);
   });
+
+  it('is told that an upload is given up, also while it is waited for', async () => {
+    const stop = new AbortController();
+    const server = oneUpload((request, response) => {
+      if (request.method !== 'PUT') return false;
+      refuse(request, response, 503);
+      setTimeout(() => stop.abort(), 50);
+      return true;
+    });
+    const repository = await against((request, response) => {
+      response.setHeader('retry-after', '60');
+      return server.listener(request, response);
+    });
+    await expect(repository.push(descriptor, content, { signal: stop.signal })).rejects.toMatchObject({
+      code: 'ERR_OCI_ABORTED',
+    });
+    expect(server.seen.at(-1)).toBe('DELETE');
+  });
 });

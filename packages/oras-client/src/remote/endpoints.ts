@@ -3,7 +3,7 @@ import { OciError } from '../errors.ts';
 import { apiRepository, formatReference, parseReference, type Reference } from '../reference.ts';
 import type { HttpResponse } from './http-client.ts';
 import type { RemoteOptions } from './options.ts';
-import { type RegistryPlace, registriesConf, type MirrorUse, type RegistrySettings } from './registries-conf.ts';
+import { type MirrorUse, type RegistryPlace, registriesConf } from './registries-conf.ts';
 import { registryError } from './registry-error.ts';
 import type { RepositoryApi } from './repository-api.ts';
 import { RegistrySession } from './session.ts';
@@ -38,8 +38,6 @@ const LASTING: ReadonlySet<string> = new Set([
 ]);
 /** A mirror is tried again so often; behind it is still the registry itself. */
 const MIRROR_RETRIES = 1;
-
-let machine: RegistrySettings | undefined;
 
 /** Where a repository is read, and where it is written: as the settings of registries say, found out with the first request. */
 export class Endpoints {
@@ -95,7 +93,7 @@ export class Endpoints {
 
   async #find(): Promise<{ primary: Endpoint; mirrors: Mirror[] }> {
     const { registry, repository } = this.#reference;
-    const settings = this.#options.registries === false ? undefined : (this.#options.registries ?? machineSettings());
+    const settings = this.#options.registries === false ? undefined : (this.#options.registries ?? registriesConf());
     const route = await settings?.find(registry, repository);
     if (!route) return { primary: this.#endpoint(this.#reference, this.#options), mirrors: [] };
     if (route.blocked) {
@@ -124,12 +122,6 @@ export class Endpoints {
       registryError(response, { registry, repository, operation, authorizer: session.authorizer });
     return { session, api: { path, name: repository, scope: (actions) => `repository:${path}:${actions}`, error } };
   }
-}
-
-/** Read once: the settings of a machine hardly change while a program runs. */
-function machineSettings(): RegistrySettings {
-  machine ??= registriesConf();
-  return machine;
 }
 
 function insecureOptions({ insecure }: RegistryPlace): Pick<RemoteOptions, 'insecureTls' | 'plainHttpFallback'> {

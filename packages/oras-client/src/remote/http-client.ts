@@ -27,6 +27,8 @@ export interface HttpRequest {
   followRedirects?: boolean;
   /** Milliseconds to wait for the answer when all is sent. Default: the idle time. */
   answerTimeoutMs?: number;
+  /** Goes out also while the host wants to be left alone. Default false. */
+  atOnce?: boolean;
   /** How often it is tried again. Default: as the client's options say. */
   retries?: number;
   signal?: AbortSignal | undefined;
@@ -73,7 +75,7 @@ export class HttpClient {
       throwIfAborted(request.signal);
       const connections = await this.#open();
       const { pauses } = connections;
-      await pauses.wait(request.url.origin, request.signal);
+      if (!request.atOnce) await pauses.wait(request.url.origin, request.signal);
       let response: HttpResponse | undefined;
       try {
         response = await this.#sendOnce(request);

@@ -105,7 +105,7 @@ export async function cancelUpload({ session, api }: Upload, { url }: Place): Pr
   if (url.origin !== session.base.origin) return;
   const signal = AbortSignal.timeout(CANCEL_TIMEOUT_MS);
   await session
-    .send({ method: 'DELETE', to: url, scope: api.scope('pull,push'), retries: 0, signal })
+    .send({ method: 'DELETE', to: url, scope: api.scope('pull,push'), retries: 0, atOnce: true, signal })
     .then((response) => response.discard())
     .catch(() => undefined);
 }

@@ -22,7 +22,7 @@ const STORED_PER_MS = 10_000;
 
 /** How an upload goes on. */
 interface Progress {
-  /** `undefined` where an upload has to be opened. */
+  /** `undefined` where an upload has to be opened, or is closed. */
   place: Place | undefined;
   /** Size of chunks; `undefined` where the blob is sent whole. */
   chunk: number | undefined;
@@ -44,17 +44,28 @@ export async function uploadBlob(upload: Upload): Promise<'mounted' | 'uploaded'
   const first = await openUpload(upload, upload.from);
   if (!first) return 'mounted';
   const progress: Progress = { place: first, chunk: undefined, wholeOnly: false, attempt: 0 };
+  try {
+    return await sendUntilStored(upload, progress);
+  } catch (error) {
+    if (progress.place) await cancelUpload(upload, progress.place);
+    throw error;
+  }
+}
+
+async function sendUntilStored(upload: Upload, progress: Progress): Promise<'mounted' | 'uploaded'> {
   for (;;) {
     const place = progress.place ?? (await openUpload(upload, undefined));
     if (!place) return 'mounted';
     progress.place = place;
+    const from = place.offset;
     const outcome = await send(upload, place, progress.chunk);
     if (!(outcome instanceof OciError) && (outcome.status === 201 || outcome.status === 204)) {
       await outcome.discard();
+      progress.place = undefined;
       checkStored(upload, singleHeader(outcome, 'docker-content-digest'));
       return 'uploaded';
     }
-    if ((await goOn(upload, progress, place, outcome)) === 'stored') return 'uploaded';
+    if ((await goOn(upload, progress, { place, from, outcome })) === 'stored') return 'uploaded';
   }
 }
 
@@ -64,7 +75,6 @@ async function send(upload: Upload, place: Place, chunk: number | undefined): Pr
     return await (chunk === undefined ? sendWhole(upload, place) : sendChunks(upload, place, chunk));
   } catch (error) {
     if (error instanceof OciError && !upload.options.signal?.aborted && isPassing(error)) return error;
-    await cancelUpload(upload, place);
     throw error;
   }
 }
@@ -73,14 +83,11 @@ async function send(upload: Upload, place: Place, chunk: number | undefined): Pr
 async function goOn(
   upload: Upload,
   progress: Progress,
-  place: Place,
-  outcome: HttpResponse | OciError,
+  { place, from, outcome }: { place: Place; from: number; outcome: HttpResponse | OciError },
 ): Promise<'stored' | undefined> {
   const { session, api, descriptor, options } = upload;
   const giveUp = async (): Promise<never> => {
-    const error = outcome instanceof OciError ? outcome : await api.error(outcome, `PUT blob ${descriptor.digest}`);
-    await cancelUpload(upload, place);
-    throw error;
+    throw outcome instanceof OciError ? outcome : await api.error(outcome, `PUT blob ${descriptor.digest}`);
   };
   if (!(outcome instanceof OciError) && !isPassingStatus(outcome.status)) {
     const next = otherWay(progress, place, outcome.status, descriptor.size);
@@ -95,13 +102,14 @@ async function goOn(
   const retryAfter = outcome instanceof OciError ? undefined : outcome.headers['retry-after'];
   if (!(outcome instanceof OciError)) await outcome.discard();
   await waitBeforeRetry(progress.attempt, retryAfter, options.signal);
-  const had = place.offset;
   const known = descriptor.size >= RESUMED && !progress.wholeOnly;
   const state = known ? await uploadState(upload, place) : undefined;
   // The answer may be lost when everything was already stored.
   if (known && !state && (await isThere(upload))) return 'stored';
   if (known && !state) await cancelUpload(upload, place);
-  progress.attempt = state && state.offset > had ? 0 : progress.attempt + 1;
+  // At least so much, or a registry could keep us for ever.
+  const cameForward = Math.max(state?.offset ?? 0, place.offset) - from >= RESUMED;
+  progress.attempt = state && cameForward ? 0 : progress.attempt + 1;
   progress.place = state;
   // The second break without anything to go on with may be a proxy that cuts long bodies.
   if (state || (progress.attempt > 1 && descriptor.size > CHUNK && !progress.wholeOnly))
