@@ -104,6 +104,14 @@ describe('settings of registries', () => {
     await expect(route(text)).rejects.toThrow(/\.conf/);
   });
 
+  it('that name no registry are not even read as TOML', async () => {
+    const text = `# [[registry]]\n  # registry = []\n[aliases]\n"tool" = "registry.example/tool"\nregistry.example\nno TOML`;
+    expect(await route(text.replace('\nregistry.example', ''))).toBeUndefined();
+    for (const written of ['[[registry]]', '[[ "registry" ]]', 'registry = [{location = "r.example"}]\n[[']) {
+      await expect(route(`${text}\n${written}`)).rejects.toMatchObject({ code: 'ERR_OCI_CONFIG' });
+    }
+  });
+
   it('are the user’s before the system’s, and those of registries.conf.d after both', async () => {
     const home = mkdtempSync(join(folder, 'home-'));
     const own = join(home, '.config', 'containers');

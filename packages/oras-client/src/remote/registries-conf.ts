@@ -9,6 +9,9 @@ const MAX_SIZE = 1024 * 1024;
 /** Mirrors of one registry that are tried. */
 const MAX_MIRRORS = 16;
 
+/** A table `[[registry]]`, or the same as a value; not one in a comment, as distributions have it. */
+const REGISTRY_TABLE = /^[ \t]*(?:\[\[?[ \t]*)?["']?registry["']?[ \t]*[\].=]/m;
+
 /** What is read from a mirror: by tag a mirror may be behind the registry, by digest it cannot. */
 export type MirrorUse = 'all' | 'digest-only' | 'tag-only';
 
@@ -117,7 +120,7 @@ async function readText(path: string): Promise<string | undefined> {
 async function readFileRules(path: string): Promise<Rule[]> {
   const text = await readText(path);
   // Most files hold names for searching only; then nobody has to read TOML.
-  if (text === undefined || !/\bregistry\b/.test(text)) return [];
+  if (text === undefined || !REGISTRY_TABLE.test(text)) return [];
   const { parse } = await import('smol-toml');
   let tables: unknown;
   try {
