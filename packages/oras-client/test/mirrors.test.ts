@@ -105,8 +105,8 @@ describe('settings of registries', () => {
   });
 
   it('that name no registry are not even read as TOML', async () => {
-    const text = `# [[registry]]\n  # registry = []\n[aliases]\n"tool" = "registry.example/tool"\nregistry.example\nno TOML`;
-    expect(await route(text.replace('\nregistry.example', ''))).toBeUndefined();
+    const text = `# [[registry]]\n  # registry = []\n[aliases]\n"tool" = "registry.example/tool"\nno TOML`;
+    expect(await route(text)).toBeUndefined();
     for (const written of ['[[registry]]', '[[ "registry" ]]', 'registry = [{location = "r.example"}]\n[[']) {
       await expect(route(`${text}\n${written}`)).rejects.toMatchObject({ code: 'ERR_OCI_CONFIG' });
     }
