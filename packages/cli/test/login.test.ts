@@ -83,6 +83,54 @@ describe('login and logout', () => {
   });
 });
 
+describe('identity tokens', () => {
+  it('are verified before they are stored, and need nothing beside them', async () => {
+    const file = folder.file('tokens.json');
+    const login = ['login', registry.host, '--registry-config', file];
+    const refused = await cli([...login, '--identity-token-stdin'], SECRET);
+    expect(refused).toMatchObject({ status: 4, stdout: '' });
+    expect(existsSync(file)).toBe(false);
+    const shown = await cli([...login, '--identity-token', 'a-token']);
+    expect(shown).toMatchObject({ status: 4, stdout: '' });
+    expect(shown.stderr).toContain('Warning: --identity-token shows the token');
+    for (const more of [['-u', 'acme'], ['--password-stdin'], ['--identity-token', 'x']])
+      expect(await cli([...login, '--identity-token-stdin', ...more], SECRET)).toMatchObject({ status: 2, stdout: '' });
+  });
+
+  it('are stored as docker stores them', async () => {
+    const open = await createRegistry({ root: folder.file('open') });
+    try {
+      const file = folder.file('open.json');
+      const login = ['login', open.host, '--identity-token-stdin', '--registry-config', file];
+      expect(await cli(login, `${SECRET}\n`)).toMatchObject({ status: 0 });
+      const stored = JSON.parse(readFileSync(file, 'utf8')) as { auths: Record<string, { identitytoken: string }> };
+      expect(stored.auths[open.host]?.identitytoken).toBe(SECRET);
+    } finally {
+      await open.close();
+    }
+  });
+});
+
+describe('headers', () => {
+  it('go to the registry; what is none is not repeated', async () => {
+    const seen: unknown[] = [];
+    const open = await createRegistry({
+      root: folder.file('headers'),
+      intercept: ({ headers }) => (seen.push(headers['x-trace']), false),
+    });
+    try {
+      const resolve = ['resolve', `${open.host}/a/b:1`];
+      expect(await cli([...resolve, '-H', 'X-Trace: 7'])).toMatchObject({ status: 1 });
+      expect(new Set(seen)).toEqual(new Set(['7']));
+      for (const wrong of ['none', 'a b: c', `x: ${SECRET}\r\ny: z`]) {
+        expect(await cli([...resolve, '--header', wrong])).toMatchObject({ status: 2, stdout: '' });
+      }
+    } finally {
+      await open.close();
+    }
+  });
+});
+
 describe('copy with a password', () => {
   it('sends it to the destination only', async () => {
     const seen: (string | undefined)[] = [];

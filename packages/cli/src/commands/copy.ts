@@ -33,7 +33,7 @@ export function createCopyCommand(getContext: GetContext): Command {
     .alias('cp')
     .summary('copy a package or artifact between registries and folders')
     .description(
-      'Copies an artifact byte for byte, so that its digest and signatures stay valid, with all that refers to it. Options without --from or --to are for both sides; but --username and what is read from standard input are for the destination, or for the source where the destination is a folder. "bpfship login" stores credentials of both.',
+      'Copies an artifact byte for byte, so that its digest and signatures stay valid, with all that refers to it. Options without --from or --to are for both sides; but credentials (--username, what is read from standard input, client certificates, headers) are for the destination, or for the source where the destination is a folder. "bpfship login" stores credentials of both.',
     )
     .argument('<source>', 'reference, or folder:tag with --from-oci-layout')
     .argument('<destination>', 'reference with tag[,tag...], or folder:tag with --to-oci-layout')
@@ -140,12 +140,13 @@ function sourceValues(values: Values): OpenValues {
   };
 }
 
-function shared({ plainHttp, registryConfig, caFile }: RegistryOptionValues): RegistryOptionValues {
-  return given({ plainHttp, registryConfig, caFile });
+function shared({ plainHttp, registryConfig, caFile, insecure }: RegistryOptionValues): RegistryOptionValues {
+  return given({ plainHttp, registryConfig, caFile, insecure });
 }
 
-function secrets({ username, passwordStdin, identityTokenStdin }: RegistryOptionValues): RegistryOptionValues {
-  return given({ username, passwordStdin, identityTokenStdin });
+function secrets(values: RegistryOptionValues): RegistryOptionValues {
+  const { username, passwordStdin, identityTokenStdin, certFile, keyFile, header } = values;
+  return given({ username, passwordStdin, identityTokenStdin, certFile, keyFile, header });
 }
 
 function sideValues(side: 'from' | 'to', values: Values): RegistryOptionValues {
@@ -156,6 +157,10 @@ function sideValues(side: 'from' | 'to', values: Values): RegistryOptionValues {
     identityTokenStdin: values[`${side}IdentityTokenStdin`],
     registryConfig: values[`${side}RegistryConfig`],
     caFile: values[`${side}CaFile`],
+    certFile: values[`${side}CertFile`],
+    keyFile: values[`${side}KeyFile`],
+    insecure: values[`${side}Insecure`],
+    header: values[`${side}Header`],
   });
 }
 

@@ -2,9 +2,9 @@ import { Command } from 'commander';
 import { type Credential, login, logout } from '@bpfship/oras-client';
 import { CliError } from '../cli-error.ts';
 import type { CommandContext, GetContext } from '../context.ts';
-import { readSecret, readTextFile } from '../files.ts';
+import { readSecret } from '../files.ts';
 import { addExamples } from '../options/examples.ts';
-import { addRegistryOptions, type RegistryOptionValues } from '../options/registry-options.ts';
+import { addRegistryOptions, connectionOptions, type RegistryOptionValues } from '../options/registry-options.ts';
 
 interface LoginValues extends RegistryOptionValues {
   identityToken?: string;
@@ -36,11 +36,7 @@ export function createLoginCommand(getContext: GetContext): Command {
     const credential = await askCredential(registry, values, context);
     const { storedIn } = await login(registry, credential, {
       ...(values.registryConfig === undefined ? {} : { configFile: values.registryConfig }),
-      remote: {
-        fewRequests: true,
-        ...(values.plainHttp ? { plainHttp: true } : {}),
-        ...(values.caFile === undefined ? {} : { ca: await readTextFile(values.caFile) }),
-      },
+      remote: await connectionOptions(values, context),
     });
     context.printer.result({
       text: `Logged in to ${registry}; credentials stored in ${storedIn}`,

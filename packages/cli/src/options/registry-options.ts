@@ -5,6 +5,7 @@ import {
   type OpenedTarget,
   openTarget,
   type OpenTargetOptions,
+  type RemoteOptions,
   type RequestEvent,
   staticCredential,
 } from '@bpfship/oras-client';
@@ -21,48 +22,86 @@ export interface RegistryOptionValues {
   identityTokenStdin?: boolean;
   registryConfig?: string;
   caFile?: string;
+  certFile?: string;
+  keyFile?: string;
+  insecure?: boolean;
+  header?: string[];
 }
 
 /** Options of every command that speaks to a registry; names as in oras. */
 export function addRegistryOptions(command: Command): Command {
-  const add = optionAdder(command, 'Registry options:');
-  add('--plain-http', 'use plain HTTP (default for registries on the loopback interface only)');
-  add('-u, --username <name>', 'user name for the registry');
-  add('--password-stdin', 'read the password or token from standard input');
-  add('--identity-token-stdin', 'read an identity token (an OAuth2 refresh token) from standard input');
-  add('--registry-config <file>', 'a docker config.json or podman auth.json with credentials');
-  add('--ca-file <file>', 'certificate authority of the registry, in PEM');
-  return command;
+  return addOptions(command, 'Registry options:', '', ['-u', '-H']);
 }
 
 /** The options of {@link addRegistryOptions} for one side of a copy: `--from-…` or `--to-…`, as in oras. */
 export function addSideOptions(command: Command, side: 'from' | 'to'): Command {
-  const what = side === 'from' ? 'source' : 'destination';
-  const add = optionAdder(command, side === 'from' ? 'Source registry options:' : 'Destination registry options:');
-  add(`--${side}-plain-http`, `use plain HTTP for the ${what}`);
-  add(`--${side}-username <name>`, `user name for the ${what}`);
-  add(`--${side}-password-stdin`, `read the ${what}’s password or token from standard input`);
-  add(`--${side}-identity-token-stdin`, `read the ${what}’s identity token from standard input`);
-  add(`--${side}-registry-config <file>`, `file with credentials for the ${what}`);
-  add(`--${side}-ca-file <file>`, `certificate authority of the ${what}, in PEM`);
-  return command;
+  const group = side === 'from' ? 'Source registry options:' : 'Destination registry options:';
+  return addOptions(command, group, `${side}-`, []);
 }
 
-function optionAdder(command: Command, group: string): (flags: string, text: string) => void {
-  return (flags, text) => void command.addOption(new Option(flags, text).helpGroup(group));
+function addOptions(command: Command, group: string, side: string, short: readonly string[]): Command {
+  const [user = '', header = ''] = short.map((letter) => `${letter}, `);
+  const add = (flags: string, text: string): Option => {
+    const option = new Option(flags, text).helpGroup(group);
+    command.addOption(option);
+    return option;
+  };
+  add(`--${side}plain-http`, 'use plain HTTP (default for registries on the loopback interface only)');
+  add(`${user}--${side}username <name>`, 'user name for the registry');
+  add(`--${side}password-stdin`, 'read the password or token from standard input');
+  add(`--${side}identity-token-stdin`, 'read an identity token (an OAuth2 refresh token) from standard input');
+  add(`--${side}registry-config <file>`, 'a docker config.json or podman auth.json with credentials');
+  add(`--${side}ca-file <file>`, 'certificate authority of the registry, in PEM');
+  add(`--${side}cert-file <file>`, 'client certificate, in PEM; shown to the registry itself only');
+  add(`--${side}key-file <file>`, 'key of the client certificate, in PEM');
+  add(`--${side}insecure`, 'do not verify the registry’s TLS certificate');
+  add(
+    `${header}--${side}header <name:value>`,
+    'header of every request to the registry; may be given several times',
+  ).argParser((value: string, before: string[] | undefined) => [...(before ?? []), value]);
+  return command;
 }
 
 /** How registries are spoken to, from the options. Warnings of registries are shown. */
 export async function remoteOptions(values: RegistryOptionValues, context: CommandContext): Promise<OpenTargetOptions> {
   return {
     userAgent: `bpfship/${version}`,
-    // A command ends soon.
-    fewRequests: true,
     credentials: await credentialsFrom(values, context),
     onWarning: (text) => context.printer.warn(`the registry says: ${text}`),
-    ...(values.plainHttp ? { plainHttp: true } : {}),
-    ...(values.caFile === undefined ? {} : { ca: await readTextFile(values.caFile) }),
+    ...(await connectionOptions(values, context)),
   };
+}
+
+/** How the registry is connected to, from the options. That nothing is verified is said aloud. */
+export async function connectionOptions(
+  { plainHttp, caFile, certFile, keyFile, insecure, header }: RegistryOptionValues,
+  { printer }: CommandContext,
+): Promise<RemoteOptions> {
+  if (insecure) printer.warn('the registry’s TLS certificate is not verified (--insecure)');
+  return {
+    // A command ends soon.
+    fewRequests: true,
+    ...(plainHttp ? { plainHttp: true } : {}),
+    ...(caFile === undefined ? {} : { ca: await readTextFile(caFile) }),
+    ...(certFile === undefined ? {} : { cert: await readTextFile(certFile) }),
+    ...(keyFile === undefined ? {} : { key: await readTextFile(keyFile) }),
+    ...(insecure ? { insecureTls: true } : {}),
+    ...(header === undefined ? {} : { headers: readHeaders(header) }),
+  };
+}
+
+/** @throws {CliError} `ERR_CLI_USAGE` for what is no header. */
+function readHeaders(lines: readonly string[]): Record<string, string> {
+  const headers: Record<string, string> = {};
+  for (const line of lines) {
+    const [, name, value] = /^([A-Za-z0-9!#$%&'*+.^_`|~-]{1,128}):\s*([\t\x20-\x7e]{0,8192})$/.exec(line) ?? [];
+    if (name === undefined || value === undefined) {
+      // The value may be a secret, and is not repeated.
+      throw new CliError('ERR_CLI_USAGE', '--header is not name:value', 'E.g. --header "X-Meta-Trace: 7"');
+    }
+    headers[name.toLowerCase()] = value;
+  }
+  return headers;
 }
 
 /** Opens a reference, or with `ociLayout` a folder. */
