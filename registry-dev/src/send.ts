@@ -31,11 +31,23 @@ async function sendBroken(response: ServerResponse, body: Uint8Array | Readable,
   response.flushHeaders();
   for await (const part of body instanceof Uint8Array ? [body] : body) {
     const bytes = (part as Uint8Array).subarray(0, left);
-    if (bytes.length > 0) await new Promise<void>((resolve) => response.write(bytes, () => resolve()));
+    if (bytes.length > 0) await written(response, bytes);
     left -= bytes.length;
-    if (left <= 0 || response.destroyed) break;
+    if (left <= 0 || response.destroyed || response.closed) break;
   }
   response.destroy();
+}
+
+/** Returns when the kernel has the bytes, or nobody takes them any more: then Node forgets to say what became of them. */
+function written(response: ServerResponse, bytes: Uint8Array): Promise<void> {
+  return new Promise((resolve) => {
+    const done = (): void => {
+      response.off('close', done);
+      resolve();
+    };
+    response.once('close', done);
+    response.write(bytes, done);
+  });
 }
 
 function discard(body: Uint8Array | Readable | undefined): void {

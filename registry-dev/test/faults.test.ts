@@ -177,4 +177,14 @@ describe('connections', () => {
     ended.abort();
     await expect(waiting).rejects.toThrow();
   });
+
+  it('that are cut in the question and in the answer do not keep the registry from closing', async () => {
+    const rules: FaultRule[] = [
+      { kind: 'cut-request', methods: ['PUT'] },
+      { kind: 'cut-response', methods: ['PUT'] },
+    ];
+    const open = await createRegistry({ faults: { rules } });
+    await expect(pushManifest(callerOf(open.url), 'v1')).rejects.toThrow();
+    await open.close();
+  });
 });

@@ -25,6 +25,11 @@ export const ENVIRONMENT: readonly EnvironmentVariable[] = [
     name: 'REGISTRY_AUTH_FILE',
     meaning: 'podman’s auth.json; else looked for under XDG_RUNTIME_DIR and XDG_CONFIG_HOME',
   },
+  {
+    name: 'CONTAINERS_REGISTRIES_CONF, REGISTRIES_CONFIG_PATH',
+    meaning: 'registries.conf with mirrors; default: where podman has it',
+  },
+  { name: 'SUDO_USER, SUDO_HOME', meaning: 'whose credentials are not read under sudo, for messages' },
   { name: 'SOURCE_DATE_EPOCH', meaning: 'seconds since 1970 for the dates that a signature or a catalogue states' },
   { name: 'BPFSHIP_CATALOGUE', meaning: 'default of --catalogue' },
   { name: 'XDG_CACHE_HOME', meaning: 'folder for caches, among them fetched catalogues; default ~/.cache' },

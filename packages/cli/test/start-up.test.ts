@@ -59,7 +59,15 @@ describe('the program', () => {
         const files = filesOf(loaded).filter((file) => file !== BIN);
         expect([line[0], files.length < 9 ? 'few' : files]).toEqual([line[0], 'few']);
         const text = files.map((file) => readFileSync(file, 'utf8')).join('\n');
-        for (const foreign of ['ZodError', 'llhttp', 'YAMLParseError', 'koffi', 'DSSE', 'Invalid tar header', 'bpf_object__open'])
+        for (const foreign of [
+          'ZodError',
+          'llhttp',
+          'YAMLParseError',
+          'koffi',
+          'DSSE',
+          'Invalid tar header',
+          'bpf_object__open',
+        ])
           expect([line[0], foreign, text.includes(foreign)]).toEqual([line[0], foreign, false]);
         // An import of node:http asks for exports that load half of Node.
         expect(loaded.filter((name) => name.startsWith('node:') && name !== 'node:module')).toEqual([]);
