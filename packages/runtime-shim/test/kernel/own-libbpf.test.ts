@@ -148,9 +148,15 @@ describe.skipIf(!IS_ROOT).each(['ringbuf', 'perf'] as const)('a set with a %s', 
     const { fd, burst } = await prepare(kernel, burster(buffer, 3, 64));
     const set = new EventSet(own);
     set.add(1, fd);
-    const waiting = set.next({ timeoutMs: -1, gatherUs: 2000 });
+    // On a busy machine a burst may come in several parts.
+    const three = async (): Promise<number> => {
+      let count = 0;
+      while (count < 3) count += (await set.next({ timeoutMs: -1, gatherUs: 2000 })).count;
+      return count;
+    };
+    const waiting = three();
     burst();
-    expect((await waiting).count).toBe(3);
+    expect(await waiting).toBe(3);
     const idle = set.next({ timeoutMs: -1 });
     set.wake();
     expect((await idle).count).toBe(0);
@@ -158,7 +164,7 @@ describe.skipIf(!IS_ROOT).each(['ringbuf', 'perf'] as const)('a set with a %s', 
     burst();
     expect((await set.next({ timeoutMs: 1 })).count).toBe(0);
     set.pause(1, false);
-    expect((await set.next({ timeoutMs: -1 })).count).toBe(3);
+    expect(await three()).toBe(3);
     void set.next({ timeoutMs: -1 });
     await set.close();
   });
