@@ -4,12 +4,12 @@ import { BENCHMARKS } from './benchmarks/index.ts';
 import { renderPage } from './report/page.ts';
 import { readResults, type Result, writePage, writeResult } from './report/result.ts';
 import { renderComparisons, renderGroup } from './report/table.ts';
-import { SOAK_KINDS } from './soak/kinds.ts';
+import { SOAKS } from './soak/all.ts';
 import { buildFingerprint } from './support/build-fingerprint.ts';
 import { describeCommit, describeMachine } from './support/machine.ts';
 
 /** Results of `npm run soak`, which the page shows too. */
-const SOAK_NAMES = SOAK_KINDS.map(({ name }) => `soak-${name}`);
+const SOAK_NAMES = SOAKS.map(({ name }) => `soak-${name}`);
 const NAMES = BENCHMARKS.map(({ name }) => name);
 const USAGE = `Usage: npm run bench -- [options] [name...]
 

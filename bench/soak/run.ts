@@ -10,20 +10,20 @@ import { describeCommit, describeMachine } from '../support/machine.ts';
 import { runProcess } from '../support/run-process.ts';
 import { summarize } from '../support/statistics.ts';
 import { makeTemporaryFolder } from '../support/temporary-folder.ts';
+import { SOAKS } from './all.ts';
 import { FUNCTIONS, soakFunctions } from './functions.ts';
-import { SOAK_KINDS, type SoakKind } from './kinds.ts';
+import type { SoakKind } from './kinds.ts';
 import type { SoakFindings } from './soak.ts';
-import { soakThroughFaults, TRANSFERS } from './transfers.ts';
+import { soakThroughFaults } from './transfers.ts';
 
-const KINDS = [...SOAK_KINDS, FUNCTIONS, TRANSFERS];
-const NAMES: readonly string[] = KINDS.map(({ name }) => name);
+const NAMES: readonly string[] = SOAKS.map(({ name }) => name);
 const USAGE = `Usage: npm run soak -- [options] [name...]
 
 Upgrades a service again and again under load, and proves that every event passed exactly one generation; needs root. And moves
 artifacts through faults.
 
 Names (default: all):
-${KINDS.map(({ name, upgrades, question }) => `  ${name.padEnd(15)} ${question} (${upgrades} times)`).join('\n')}
+${SOAKS.map(({ name, upgrades, question }) => `  ${name.padEnd(15)} ${question} (${upgrades} times)`).join('\n')}
 
 Options:
   --upgrades <n>  upgrades in a row, or transfers
@@ -69,7 +69,7 @@ async function main(): Promise<number> {
     return 2;
   }
   let wrong = 0;
-  for (const kind of KINDS.filter(({ name }) => positionals.length === 0 || positionals.includes(name))) {
+  for (const kind of SOAKS.filter(({ name }) => positionals.length === 0 || positionals.includes(name))) {
     const upgrades = Number(values.upgrades ?? (values.quick ? 50 : kind.upgrades));
     console.log(`\n${kind.name}: ${kind.question}`);
     const machine = describeMachine();
@@ -97,7 +97,7 @@ async function main(): Promise<number> {
 }
 
 function soakKind(
-  kind: (typeof KINDS)[number],
+  kind: (typeof SOAKS)[number],
   times: number,
   rate: string | undefined,
 ): Promise<{ findings: Findings; isRight: boolean }> {
